@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "account.h"
+
+#include "heapinfo.h"
+#include "process.h"
+
+/*
+ * Peaks are made from sums that several threads add to; each add is an
+ * atomic read-modify-write on a shared line, which is why it happens once in
+ * 64 KiB and not once per block.  Nothing is ordered by them: relaxed.
+ */
+static void coarse_add(struct mh_coarse *c, int64_t change)
+{
+	int64_t live, peak;
+
+	live = atomic_fetch_add_explicit(&c->live_bytes, change, MH_RELAXED) + change;
+	peak = atomic_load_explicit(&c->peak_bytes, MH_RELAXED);
+	while (live > peak &&
+	       !atomic_compare_exchange_weak_explicit(&c->peak_bytes, &peak, live,
+						      MH_RELAXED, MH_RELAXED))
+		;
+}
+
+/* Whole steps between two values of a counter that only grows. */
+static int64_t steps(uint64_t old, uint64_t now)
+{
+	return (int64_t)(((now >> MH_STEP_BITS) - (old >> MH_STEP_BITS))
+			 << MH_STEP_BITS);
+}
+
+void mh_publish_net(struct mh_hot *h)
+{
+	int64_t change = (int64_t)(h->net - MH_NET);
+
+	h->net = MH_NET;
+	coarse_add(&mh_area->total, change);
+}
+
+void *mh_publish_alloc(struct mh_hot *h, uint64_t owner, size_t size, void *block)
+{
+	uint64_t now = atomic_load_explicit(&h->rows[owner].alloc_bytes, MH_RELAXED);
+	int64_t change = steps(now - size, now);
+
+	if (change)
+		coarse_add(&mh_coarse(mh_area)[owner], change);
+	if (h->net >> MH_STEP_BITS) {
+		mh_publish_net(h);
+		mh_heap_tick();
+	}
+	return block;
+}
+
+void mh_publish_free(struct mh_hot *h, uint64_t owner, size_t size)
+{
+	uint64_t now = atomic_load_explicit(&h->rows[owner].free_bytes, MH_RELAXED);
+	int64_t change = steps(now - size, now);
+
+	if (change)
+		coarse_add(&mh_coarse(mh_area)[owner], -change);
+	if (h->net >> MH_STEP_BITS)
+		mh_publish_net(h);
+}
+
+void mh_shared_alloc(uint64_t owner, size_t size)
+{
+	struct mh_row *row = &mh_shard(mh_area, 0)[owner];
+	uint64_t old;
+	int64_t change;
+
+	old = atomic_fetch_add_explicit(&row->alloc_bytes, size, MH_RELAXED);
+	atomic_fetch_add_explicit(&row->alloc_calls, 1, MH_RELAXED);
+	change = steps(old, old + size);
+	if (change)
+		coarse_add(&mh_coarse(mh_area)[owner], change);
+	coarse_add(&mh_area->total, (int64_t)size);
+}
+
+void mh_shared_free(uint64_t owner, size_t size)
+{
+	struct mh_row *row = &mh_shard(mh_area, 0)[owner];
+	uint64_t old;
+	int64_t change;
+
+	/* release: as in mh_count_free() */
+	old = atomic_fetch_add_explicit(&row->free_bytes, size, memory_order_release);
+	atomic_fetch_add_explicit(&row->free_calls, 1, memory_order_release);
+	change = steps(old, old + size);
+	if (change)
+		coarse_add(&mh_coarse(mh_area)[owner], -change);
+	coarse_add(&mh_area->total, -(int64_t)size);
+}
+
+/* Is shard s accessible in this process?  Others read as zeros. */
+static int shard_is_open(const struct mh_area *area, uint32_t s)
+{
+	/* acquire: pairs with the release in mh_shard_open() */
+	return atomic_load_explicit(&area->shard_open[s / 64], memory_order_acquire) >>
+		       (s % 64) & 1;
+}
+
+void mh_sum(const struct mh_area *area, uint32_t owner, struct mh_sum *sum)
+{
+	const struct mh_row *base = &mh_base(area)[owner];
+	uint32_t s, n;
+
+	*sum = (struct mh_sum){ 0 };
+	n = atomic_load_explicit(&area->shards_used, memory_order_acquire);
+	for (s = 0; s < n; s++) {
+		const struct mh_row *row = &mh_shard(area, s)[owner];
+
+		if (!shard_is_open(area, s))
+			continue;
+		/* acquire: pairs with the release in mh_count_free() */
+		sum->free_calls += atomic_load_explicit(&row->free_calls,
+							memory_order_acquire);
+		sum->free_bytes += atomic_load_explicit(&row->free_bytes,
+							memory_order_acquire);
+	}
+	n = atomic_load_explicit(&area->shards_used, memory_order_acquire);
+	for (s = 0; s < n; s++) {
+		const struct mh_row *row = &mh_shard(area, s)[owner];
+
+		if (!shard_is_open(area, s))
+			continue;
+		sum->alloc_bytes += atomic_load_explicit(&row->alloc_bytes, MH_RELAXED);
+		sum->alloc_calls += atomic_load_explicit(&row->alloc_calls, MH_RELAXED);
+	}
+	sum->free_bytes -= atomic_load_explicit(&base->free_bytes, MH_RELAXED);
+	sum->free_calls -= atomic_load_explicit(&base->free_calls, MH_RELAXED);
+	sum->alloc_bytes -= atomic_load_explicit(&base->alloc_bytes, MH_RELAXED);
+	sum->alloc_calls -= atomic_load_explicit(&base->alloc_calls, MH_RELAXED);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The allocator underneath.  Nothing else in src/ knows that it is jemalloc:
+ * a private copy of Debian's archive, its names prefixed with memhook_je_ by
+ * src/private-jemalloc.sh.
+ */
+#ifndef MH_BACKEND_H
+#define MH_BACKEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+void *memhook_je_malloc(size_t size);
+void *memhook_je_calloc(size_t count, size_t size);
+void *memhook_je_realloc(void *start, size_t size);
+void *memhook_je_memalign(size_t alignment, size_t size);
+void memhook_je_free(void *start);
+void memhook_je_sdallocx(void *start, size_t size, int flags);
+
+#define mh_backend_malloc memhook_je_malloc
+#define mh_backend_realloc memhook_je_realloc
+#define mh_backend_memalign memhook_je_memalign
+#define mh_backend_free memhook_je_free
+
+static inline void *mh_backend_calloc(size_t size)
+{
+	return memhook_je_calloc(1, size);
+}
+
+/*
+ * Free a block made without alignment, whose size is known.  Telling jemalloc
+ * the size saves it the lookup of the address, but only for its small classes
+ * (4096 bytes held) and away from page starts, where it looks all the same
+ * and takes longer about it.
+ */
+static inline void mh_backend_free_sized(void *start, size_t size)
+{
+	if (__builtin_expect(size <= 4096 && ((uintptr_t)start & 4095) != 0, 1))
+		memhook_je_sdallocx(start, size, 0);
+	else
+		memhook_je_free(start);
+}
+
+/* backend-jemalloc.c */
+struct mh_heap {
+	uint64_t allocated; /* set aside for blocks, by size class */
+	uint64_t active;    /* in pages that hold at least one block */
+	uint64_t resident;  /* in pages that may be in memory, caches included */
+	uint64_t metadata;  /* the allocator's own */
+	uint64_t mapped;
+	uint64_t retained;
+};
+
+int mh_backend_numbers(struct mh_heap *heap); /* 0, or -1: not known */
+void mh_backend_trim(void);
+
+#endif /* MH_BACKEND_H */

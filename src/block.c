@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Life of a block: the rare cases. */
+#include "block.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "diag.h"
+#include "inspect.h"
+#include "owner.h"
+#include "process.h"
+
+/* Write the cookie and count, with a hot line or without one. */
+static void *charge(struct mh_hot *h, uint64_t owner, void *block, size_t size,
+		    uint64_t meta)
+{
+	mh_cookie_write(block, mh_cookie_w0(size, owner), meta, mh_secret);
+	if (h)
+		return mh_count_alloc(h, &h->rows[owner], owner, size, block);
+	mh_shared_alloc(owner, size);
+	return block;
+}
+
+static void credit(struct mh_hot *h, uint64_t owner, size_t size)
+{
+	if (!h)
+		mh_shared_free(owner, size);
+	else if (mh_count_free(h, &h->rows[owner], size))
+		mh_publish_free(h, owner, size);
+}
+
+static uint64_t owner_now(struct mh_hot *h, const void *caller)
+{
+	if (h)
+		return mh_owner_now(h, caller);
+	if (mh_scope != MEMHOOK_AUTO)
+		return mh_owner_current(mh_scope) ? mh_owner_row(mh_scope) : MH_NOBODY;
+	return mh_settings.by == MH_BY_LIBRARY ? mh_caller_owner(NULL, caller) : MH_NOBODY;
+}
+
+void *mh_alloc_cold(size_t size, uint64_t meta, int zero, const void *caller)
+{
+	struct mh_hot *h;
+	uint64_t owner;
+	char *start;
+	void *block;
+
+	if (size > MH_SIZE_MAX) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	h = mh_attach();
+	owner = owner_now(h, caller);
+	block = h && size <= MH_CACHED_MAX ? mh_cache_pop(h->cache, size) : NULL;
+	if (block) {
+		if (zero)
+			memset(block, 0, size);
+		return charge(h, owner, block, size, meta);
+	}
+	start = zero ? mh_backend_calloc(size + MH_COOKIE_SIZE)
+		     : mh_backend_malloc(size + MH_COOKIE_SIZE);
+	if (!start)
+		return NULL;
+	return charge(h, owner, start + MH_COOKIE_SIZE, size, meta);
+}
+
+/* Nothing cached, or too large for that. */
+void *mh_alloc_fresh(size_t size, uint64_t meta, int zero)
+{
+	struct mh_hot *h;
+	char *start;
+
+	if (mh_unlikely(size > MH_SIZE_MAX)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	start = zero ? mh_backend_calloc(size + MH_COOKIE_SIZE)
+		     : mh_backend_malloc(size + MH_COOKIE_SIZE);
+	if (mh_unlikely(!start))
+		return NULL;
+	/* After the call: a load costs less than a register saved across it. */
+	h = mh_hot;
+	return charge(h, atomic_load_explicit(&h->owner, MH_RELAXED),
+		      start + MH_COOKIE_SIZE, size, meta);
+}
+
+/*
+ * An over-aligned block starts one alignment before the user's pointer, and
+ * the cookie is the end of that room.
+ */
+void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, const void *caller)
+{
+	struct mh_hot *h;
+	uint64_t owner;
+	char *start;
+
+	if (align <= MH_COOKIE_SIZE)
+		return mh_alloc(size, meta, 0, caller);
+	if (size > MH_SIZE_MAX || align > MH_SIZE_MAX - size) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	h = mh_attach();
+	owner = owner_now(h, caller);
+	start = mh_backend_memalign(align, align + size);
+	if (!start) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	meta |= MH_META(0, 0, __builtin_ctzl(align));
+	return charge(h, owner, start + align, size, meta);
+}
+
+/* A block made without alignment goes back.  The backend may set errno. */
+void mh_release(void *block, size_t size)
+{
+	int saved = errno;
+
+	mh_backend_free_sized(mh_cookie(block), size + MH_COOKIE_SIZE);
+	errno = saved;
+}
+
+/* Counted already, and a step was crossed. */
+void mh_free_publish(void *block, uint64_t owner, size_t size)
+{
+	struct mh_hot *h = mh_hot;
+
+	mh_publish_free(h, owner, size);
+	if (size > MH_CACHED_MAX || !mh_cache_push(h->cache, block, size))
+		mh_release(block, size);
+}
+
+static void release(void *block, uint64_t meta, size_t size)
+{
+	int saved = errno;
+
+	if (MH_META_ALIGN(meta))
+		mh_backend_free(mh_block_start(block, meta));
+	else
+		mh_release(block, size);
+	errno = saved;
+}
+
+void mh_free_cold(void *block, uint64_t expected, size_t claimed, const void *caller)
+{
+	uint64_t meta, w0;
+	struct mh_hot *h;
+
+	if (!block)
+		return;
+	h = mh_attach();
+	meta = mh_verify(block, mh_call_name(expected), caller);
+	if (!meta)
+		return; /* foreign, and to be passed over */
+	w0 = mh_cookie(block)->w0;
+	if (MH_META_KIND(meta) != MH_META_KIND(expected))
+		mh_warn_mismatch(block, meta, expected, caller);
+	else if (claimed != MH_ANY_SIZE && claimed != mh_cookie_size(w0))
+		mh_warn_size(block, claimed, expected, caller);
+	mh_cookie_flip(block, meta);
+	credit(h, mh_cookie_owner(w0), mh_cookie_size(w0));
+	release(block, meta, mh_cookie_size(w0));
+}
+
+/* Another place for a block whose start the backend cannot keep. */
+static void *move(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, size_t size)
+{
+	size_t had = mh_cookie_size(w0);
+	char *start = mh_backend_malloc(size + MH_COOKIE_SIZE);
+
+	if (!start)
+		return NULL;
+	start += MH_COOKIE_SIZE;
+	memcpy(start, old, had < size ? had : size);
+	charge(h, mh_cookie_owner(w0), start, size, MH_LIVE_MALLOC);
+	mh_cookie_flip(old, meta);
+	credit(h, mh_cookie_owner(w0), had);
+	release(old, meta, had);
+	return start;
+}
+
+/*
+ * The owner stays.  The old cookie says "freed" while the backend works: it
+ * may move the block, and what it leaves behind must not look alive.
+ */
+static void *resize(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, size_t size)
+{
+	uint64_t kind = MH_META(MH_META_KIND(meta), MH_LIVE, 0);
+	char *start;
+
+	mh_cookie_flip(old, meta);
+	start = mh_backend_realloc(mh_cookie(old), size + MH_COOKIE_SIZE);
+	if (!start) {
+		mh_cookie_flip(old, MH_META(MH_META_KIND(meta), MH_FREED, 0));
+		return NULL;
+	}
+	start += MH_COOKIE_SIZE;
+	charge(h, mh_cookie_owner(w0), start, size, kind);
+	credit(h, mh_cookie_owner(w0), mh_cookie_size(w0));
+	return start;
+}
+
+void *mh_realloc(void *block, size_t size, const void *caller)
+{
+	struct mh_hot *h;
+	uint64_t meta, w0;
+
+	if (!block)
+		return mh_alloc(size, MH_LIVE_MALLOC, 0, caller);
+	if (size == 0) { /* as glibc does */
+		mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, caller);
+		return NULL;
+	}
+	h = mh_attach();
+	meta = mh_verify(block, "realloc()", caller);
+	if (!meta || size > MH_SIZE_MAX) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	w0 = mh_cookie(block)->w0;
+	if (MH_META_KIND(meta) != MEMHOOK_MALLOC)
+		mh_warn_mismatch(block, meta, MH_LIVE_MALLOC, caller);
+	if (MH_META_ALIGN(meta))
+		return move(h, block, meta, w0, size);
+	return resize(h, block, meta, w0, size);
+}
+
+size_t mh_usable_size(void *block, const void *caller)
+{
+	if (!block)
+		return 0;
+	mh_attach();
+	if (!mh_verify(block, "malloc_usable_size()", caller))
+		return 0;
+	return mh_cookie_size(mh_cookie(block)->w0);
+}
+
+int mh_move_owner(void *block, uint64_t to)
+{
+	struct mh_hot *h = mh_attach();
+	uint64_t meta, w0;
+	size_t size;
+
+	meta = mh_peek_meta(block, &w0);
+	if (MH_META_STATE(meta) != MH_LIVE)
+		return -1;
+	size = mh_cookie_size(w0);
+	charge(h, to, block, size, meta);
+	credit(h, mh_cookie_owner(w0), size);
+	return 0;
+}

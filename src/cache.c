@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cache.h"
+
+#define AT(n) ((n) * sizeof(struct mh_bin))
+#define TWICE(n) AT(n), AT(n)
+#define FOUR(n) TWICE(n), TWICE(n)
+#define EIGHT(n) FOUR(n), FOUR(n)
+
+const uint16_t mh_bin_at[64 + 1] = {
+	0,						/* (no block) */
+	AT(0), AT(1), AT(2), AT(3),			/* 16 .. 64 */
+	AT(4), AT(5), AT(6), AT(7),			/* 80 .. 128 */
+	TWICE(8), TWICE(9), TWICE(10), TWICE(11),	/* 160 .. 256 */
+	FOUR(12), FOUR(13), FOUR(14), FOUR(15),		/* 320 .. 512 */
+	EIGHT(16), EIGHT(17), EIGHT(18), EIGHT(19)	/* 640 .. 1024 */
+};
+
+/* 62 x 576 + 16 x 832 + 4 x 1664 + 2 x 3328 = 62,336 bytes: under 64 KiB. */
+void mh_cache_init(struct mh_cache *cache)
+{
+	unsigned i;
+
+	for (i = 0; i < MH_BINS; i++)
+		cache->bin[i].limit = i < 8 ? MH_BIN_SLOTS : i < 12 ? 16 : i < 16 ? 4 : 2;
+}
+
+void mh_cache_flush(struct mh_cache *cache)
+{
+	struct mh_bin *bin;
+	uint32_t n;
+
+	for (bin = cache->bin; bin < cache->bin + MH_BINS; bin++) {
+		while ((n = atomic_load_explicit(&bin->count, memory_order_relaxed))) {
+			void *block = atomic_load_explicit(&bin->slot[n - 1],
+							   memory_order_relaxed);
+
+			atomic_store_explicit(&bin->count, n - 1, memory_order_relaxed);
+			mh_backend_free(mh_cookie(block));
+		}
+	}
+}

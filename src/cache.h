@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A bounded cache of freed blocks in front of the backend, per thread and
+ * size class, their cookies still in place.  A pair of malloc and free that
+ * stays in it does not enter the backend at all: that is what pays for the
+ * cookie and the counters.
+ *
+ * What is counted is not touched by it: a free is counted when it happens.
+ * A full bin sends the block to the backend, an empty one asks it.
+ *
+ * The bins lie in memory that fork copies, not wipes: a child's threads go
+ * on with what its parent's lines held.  A thread that was pushing or
+ * popping at that instant loses at most one block to the child, because a
+ * slot is written before it is counted and uncounted before it is used.
+ */
+#ifndef MH_CACHE_H
+#define MH_CACHE_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backend.h"
+#include "cookie.h"
+
+/*
+ * Classes of held bytes (request and cookie), as the backend rounds them:
+ * steps of 16 up to 128, then four to a doubling.  jemalloc(3), "size
+ * classes", table 1.
+ */
+#define MH_BINS 20
+#define MH_CACHED_MAX (1024 - MH_COOKIE_SIZE) /* greatest request */
+#define MH_BIN_SLOTS 62
+
+struct mh_bin {
+	_Atomic uint32_t count;
+	uint32_t limit;
+	void *_Atomic slot[MH_BIN_SLOTS];
+	uint64_t spare;
+};
+
+struct mh_cache {
+	_Alignas(64) struct mh_bin bin[MH_BINS];
+};
+
+_Static_assert(sizeof(struct mh_bin) % 64 == 0 || sizeof(void *) < 8, "whole lines");
+
+/* Offset of the bin in the cache, by held bytes / 16, rounded up. */
+extern const uint16_t mh_bin_at[64 + 1];
+
+void mh_cache_init(struct mh_cache *cache);
+void mh_cache_flush(struct mh_cache *cache); /* all of it to the backend */
+
+static inline struct mh_bin *mh_bin(struct mh_cache *cache, size_t size)
+{
+	return (struct mh_bin *)((char *)cache +
+				 mh_bin_at[(size + MH_COOKIE_SIZE + 15) >> 4]);
+}
+
+/* A block for a request of at most MH_CACHED_MAX, or NULL. */
+static inline void *mh_cache_pop(struct mh_cache *cache, size_t size)
+{
+	struct mh_bin *bin = mh_bin(cache, size);
+	uint32_t n = atomic_load_explicit(&bin->count, memory_order_relaxed);
+	void *block;
+
+	if (__builtin_expect(n == 0, 0))
+		return NULL;
+	block = atomic_load_explicit(&bin->slot[n - 1], memory_order_relaxed);
+	atomic_store_explicit(&bin->count, n - 1, memory_order_relaxed);
+	return block;
+}
+
+/* 0 when the bin is full.  The block's cookie says "freed". */
+static inline int mh_cache_push(struct mh_cache *cache, void *block, size_t size)
+{
+	struct mh_bin *bin = mh_bin(cache, size);
+	uint32_t n = atomic_load_explicit(&bin->count, memory_order_relaxed);
+
+	if (__builtin_expect(n >= bin->limit, 0))
+		return 0;
+	atomic_store_explicit(&bin->slot[n], block, memory_order_relaxed);
+	/* release: for a fork between the two stores; see above */
+	atomic_store_explicit(&bin->count, n + 1, memory_order_release);
+	return 1;
+}
+
+#endif /* MH_CACHE_H */

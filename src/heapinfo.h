@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The backend's own numbers: published to readers, and glibc's old calls. */
+#ifndef MH_HEAPINFO_H
+#define MH_HEAPINFO_H
+
+#include <malloc.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Into the segment, with the time.  Takes some 10 microseconds. */
+void mh_heap_publish(void);
+
+/* The same, at most every half second: for cold events of the hot path. */
+void mh_heap_tick(void);
+
+/* Resident bytes of this process now; 0: not known. */
+uint64_t mh_read_rss(void);
+
+struct mallinfo2 mh_mallinfo2(void);
+int mh_malloc_info(int options, FILE *stream);
+
+#endif /* MH_HEAPINFO_H */

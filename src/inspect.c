@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "inspect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "cookie.h"
+#include "diag.h"
+#include "memhook.h"
+#include "owner.h"
+#include "process.h"
+
+/*
+ * The kernel copies: it answers EFAULT where we would crash.  The second way
+ * is for sandboxes that forbid the first.
+ */
+int mh_peek(const void *from, void *to, size_t n)
+{
+	struct iovec local = { to, n }, remote = { (void *)from, n };
+	int fd, saved = errno, ok;
+
+	ok = process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)n;
+	if (!ok && (errno == EPERM || errno == ENOSYS)) {
+		fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+		if (fd >= 0) {
+			ok = pread(fd, to, n, (off_t)(uintptr_t)from) == (ssize_t)n;
+			close(fd);
+		}
+	}
+	errno = saved;
+	return ok ? 0 : -1;
+}
+
+uint64_t mh_peek_meta(const void *block, uint64_t *w0)
+{
+	struct mh_cookie c;
+
+	*w0 = 0;
+	if ((uintptr_t)block % MH_COOKIE_SIZE || (uintptr_t)block < 4096 ||
+	    mh_peek(mh_cookie(block), &c, sizeof(c)))
+		return 0;
+	*w0 = c.w0;
+	return mh_cookie_meta(&c, block, mh_secret);
+}
+
+/*
+ * Pages that held a cookie of ours at their end.  jemalloc does not unmap
+ * what it got, so they may be read; without this table every block that
+ * happens to lie at the start of a page would cost a system call.
+ */
+#define KNOWN_PAGES 1024
+static _Atomic uintptr_t known_page[KNOWN_PAGES];
+
+static uint64_t read_meta(const void *block, uint64_t *w0)
+{
+	uintptr_t page = (uintptr_t)mh_cookie(block) >> 12;
+	_Atomic uintptr_t *known = &known_page[page % KNOWN_PAGES];
+	uint64_t meta;
+
+	/* relaxed: the table is a hint, a page stays what it is */
+	if (((uintptr_t)block & 4095) >= MH_COOKIE_SIZE ||
+	    atomic_load_explicit(known, memory_order_relaxed) == page) {
+		*w0 = mh_cookie(block)->w0;
+		return mh_cookie_meta(mh_cookie(block), block, mh_secret);
+	}
+	meta = mh_peek_meta(block, w0);
+	if (meta)
+		atomic_store_explicit(known, page, memory_order_relaxed);
+	return meta;
+}
+
+uint64_t mh_verify(const void *block, const char *call, const void *caller)
+{
+	uint64_t meta, w0;
+
+	if ((uintptr_t)block % MH_COOKIE_SIZE) {
+		mh_die_pointer("misaligned pointer", call, block, caller);
+		return 0;
+	}
+	meta = read_meta(block, &w0);
+	if (MH_META_STATE(meta) == MH_FREED)
+		mh_die_block("double free", call, block, w0, caller);
+	if (MH_META_STATE(meta) != MH_LIVE) {
+		mh_die_pointer("foreign pointer", call, block, caller);
+		return 0;
+	}
+	return meta;
+}
+
+int memhook_inspect(const void *ptr, struct memhook_block *out)
+{
+	struct memhook_block b = { .size = sizeof(b) };
+	uint64_t meta, w0;
+	size_t size = out->size;
+
+	if (size < sizeof(b)) {
+		errno = EINVAL;
+		return -1;
+	}
+	meta = mh_process_ready() ? mh_peek_meta(ptr, &w0) : 0;
+	if (MH_META_STATE(meta) == MH_LIVE || MH_META_STATE(meta) == MH_FREED) {
+		b.state = MH_META_STATE(meta) == MH_LIVE ? MEMHOOK_BLOCK_LIVE
+							 : MEMHOOK_BLOCK_FREED;
+		b.kind = MH_META_KIND(meta);
+		b.owner = mh_owner_handle(mh_cookie_owner(w0));
+		b.requested = mh_cookie_size(w0);
+		b.alignment = MH_META_ALIGN(meta) ? (size_t)1 << MH_META_ALIGN(meta)
+						  : MH_COOKIE_SIZE;
+		b.cookie = mh_cookie(ptr);
+	}
+	b.size = size;
+	memcpy(out, &b, sizeof(b));
+	return 0;
+}
+
+void memhook_dump(const void *ptr)
+{
+	struct memhook_block b = { .size = sizeof(b) };
+	struct mh_line_out o = { .fd = STDOUT_FILENO };
+
+	memhook_inspect(ptr, &b);
+	if (b.state == MEMHOOK_BLOCK_FOREIGN) {
+		mh_put(&o, "[mem_cookie: none]: not a block of memhook\nptr: 0x");
+	} else {
+		mh_put(&o, "[mem_cookie: 0x");
+		mh_put_hex(&o, (uintptr_t)b.cookie);
+		mh_put(&o, "]: mem_size: ");
+		mh_put_dec(&o, b.requested);
+		mh_put(&o, " bytes, tag: ");
+		mh_put(&o, b.state == MEMHOOK_BLOCK_LIVE ? "MEM_MALLOCED" : "MEM_FREE");
+		mh_put(&o, ", cookie_size: 16 bytes\nptr: 0x");
+	}
+	mh_put_hex(&o, (uintptr_t)ptr);
+	mh_put(&o, "\n");
+	mh_put_end(&o);
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The names that replace libc's, and nothing else.  All in one object: a
+ * static program takes all of them or none.
+ *
+ * They carry no symbol version: with one, LD_PRELOAD would not replace them
+ * and libc's own strdup would go on using libc's heap.  This file is built
+ * with -fno-builtin: gcc would turn malloc and memset into calloc, itself.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include "backend.h"
+#include "block.h"
+#include "heapinfo.h"
+#include "owner.h"
+#include "process.h"
+
+#define EXPORT __attribute__((visibility("default")))
+#define CALLER __builtin_return_address(0)
+
+/* Not in libc's headers, or not in all of them. */
+void cfree(void *block);
+void free_sized(void *block, size_t size);
+void free_aligned_sized(void *block, size_t align, size_t size);
+
+EXPORT void *malloc(size_t size)
+{
+	return mh_alloc(size, MH_LIVE_MALLOC, 0, CALLER);
+}
+
+/* By this name the library knows its own malloc from another's. */
+extern __typeof__(malloc) mh_own_malloc
+	__attribute__((alias("malloc"), visibility("hidden"), copy(malloc)));
+
+EXPORT void *calloc(size_t count, size_t size)
+{
+	size_t total;
+
+	if (mh_unlikely(__builtin_mul_overflow(count, size, &total)))
+		total = SIZE_MAX;
+	return mh_alloc(total, MH_LIVE_MALLOC, 1, CALLER);
+}
+
+EXPORT void free(void *block)
+{
+	mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, CALLER);
+}
+
+EXPORT void cfree(void *block)
+{
+	mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, CALLER);
+}
+
+EXPORT void *realloc(void *block, size_t size)
+{
+	return mh_realloc(block, size, CALLER);
+}
+
+EXPORT void *reallocarray(void *block, size_t count, size_t size)
+{
+	size_t total;
+
+	if (__builtin_mul_overflow(count, size, &total)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return mh_realloc(block, total, CALLER);
+}
+
+EXPORT void free_sized(void *block, size_t size)
+{
+	mh_free(block, MH_LIVE_MALLOC, size, CALLER);
+}
+
+EXPORT void free_aligned_sized(void *block, size_t align, size_t size)
+{
+	(void)align;
+	mh_free(block, MH_LIVE_MALLOC, size, CALLER);
+}
+
+static int power_of_two(size_t n)
+{
+	return n && (n & (n - 1)) == 0;
+}
+
+/* glibc 2.38 and ISO C: nothing but powers of two. */
+EXPORT void *aligned_alloc(size_t align, size_t size)
+{
+	if (!power_of_two(align)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return mh_alloc_aligned(align, size, MH_LIVE_MALLOC, CALLER);
+}
+
+/* glibc: the next power of two serves an alignment that is none. */
+EXPORT void *memalign(size_t align, size_t size)
+{
+	size_t power = MH_COOKIE_SIZE;
+
+	if (align > SIZE_MAX / 2 + 1) {
+		errno = EINVAL;
+		return NULL;
+	}
+	while (power < align)
+		power <<= 1;
+	return mh_alloc_aligned(power, size, MH_LIVE_MALLOC, CALLER);
+}
+
+EXPORT int posix_memalign(void **to, size_t align, size_t size)
+{
+	int saved = errno;
+	void *block;
+
+	if (!power_of_two(align) || align % sizeof(void *))
+		return EINVAL;
+	block = mh_alloc_aligned(align, size, MH_LIVE_MALLOC, CALLER);
+	errno = saved;
+	if (!block)
+		return ENOMEM;
+	*to = block;
+	return 0;
+}
+
+EXPORT void *valloc(size_t size)
+{
+	return mh_alloc_aligned((size_t)sysconf(_SC_PAGESIZE), size, MH_LIVE_MALLOC,
+				CALLER);
+}
+
+EXPORT void *pvalloc(size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t rounded = (size + page - 1) & ~(page - 1);
+
+	if (rounded < size)
+		rounded = SIZE_MAX;
+	return mh_alloc_aligned(page, rounded, MH_LIVE_MALLOC, CALLER);
+}
+
+/* Exactly what was asked for: all else is an invitation to write on. */
+EXPORT size_t malloc_usable_size(void *block)
+{
+	return mh_usable_size(block, CALLER);
+}
+
+/*
+ * libc's own would charge libc.  `copy` is not called strdup: a header may
+ * make that a macro.
+ */
+static inline __attribute__((always_inline)) char *copy(const char *s, size_t n,
+							const void *caller)
+{
+	char *block = mh_alloc(n + 1, MH_LIVE_MALLOC, 0, caller);
+
+	if (!block)
+		return NULL;
+	block[n] = '\0';
+	return memcpy(block, s, n);
+}
+
+EXPORT char *(strdup)(const char *s)
+{
+	return copy(s, strlen(s), CALLER);
+}
+
+EXPORT char *(strndup)(const char *s, size_t n)
+{
+	return copy(s, strnlen(s, n), CALLER);
+}
+
+EXPORT wchar_t *wcsdup(const wchar_t *s)
+{
+	size_t size = (wcslen(s) + 1) * sizeof(*s);
+	wchar_t *block = mh_alloc(size, MH_LIVE_MALLOC, 0, CALLER);
+
+	return block ? memcpy(block, s, size) : NULL;
+}
+
+EXPORT char *memhook_strdup(const char *s)
+{
+	return copy(s, strlen(s), CALLER);
+}
+
+EXPORT void *memhook_lalloc(void *ud, void *block, size_t osize, size_t nsize)
+{
+	(void)ud;
+	(void)osize; /* for a new block Lua puts a type there, not a size */
+	if (nsize == 0) {
+		mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, CALLER);
+		return NULL;
+	}
+	return mh_realloc(block, nsize, CALLER);
+}
+
+EXPORT struct mallinfo2 mallinfo2(void)
+{
+	mh_attach();
+	return mh_mallinfo2();
+}
+
+EXPORT struct mallinfo mallinfo(void)
+{
+	struct mallinfo2 wide = mallinfo2();
+
+	return (struct mallinfo){ .arena = (int)wide.arena,
+				  .usmblks = (int)wide.usmblks,
+				  .uordblks = (int)wide.uordblks,
+				  .fordblks = (int)wide.fordblks,
+				  .keepcost = (int)wide.keepcost };
+}
+
+/* glibc's tuning knobs have nothing to turn here: 0 says "not done". */
+EXPORT int mallopt(int parameter, int value)
+{
+	(void)parameter;
+	(void)value;
+	return 0;
+}
+
+EXPORT int malloc_trim(size_t pad)
+{
+	struct mh_hot *h = mh_attach();
+
+	(void)pad;
+	if (h)
+		mh_cache_flush(h->cache);
+	mh_backend_trim();
+	return 1;
+}
+
+EXPORT void malloc_stats(void)
+{
+	mh_attach();
+	memhook_report(STDERR_FILENO, MEMHOOK_TEXT);
+}
+
+EXPORT int malloc_info(int options, FILE *stream)
+{
+	mh_attach();
+	return mh_malloc_info(options, stream);
+}
+
+#ifdef PIC
+/* What dlclose unmaps may come back as another library: caller.c. */
+EXPORT int dlclose(void *handle)
+{
+	static int (*_Atomic libc_dlclose)(void *);
+	int (*next)(void *) = atomic_load(&libc_dlclose);
+	int rc;
+
+	if (!next) {
+		next = (int (*)(void *))dlsym(RTLD_NEXT, "dlclose");
+		atomic_store(&libc_dlclose, next);
+	}
+	mh_caller_unload_begin();
+	rc = next(handle);
+	mh_caller_unload_end();
+	return rc;
+}
+#endif

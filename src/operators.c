@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The 20 operators new and delete of C++, in C by their mangled names: so
+ * that none of them comes from another allocator's library, and the caller
+ * of new is seen.  In the shared library only; in a static program
+ * libstdc++'s own operators call our malloc.
+ *
+ * Built with -fexceptions: bad_alloc passes through these frames.
+ */
+#include <dlfcn.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "block.h"
+#include "diag.h"
+
+#if SIZE_MAX > 0xffffffff && defined(__LP64__)
+#define Z "m"
+#else
+#define Z "j"
+#endif
+
+#define OPERATOR(name) __asm__(name) __attribute__((visibility("default")))
+#define CALLER __builtin_return_address(0)
+#define NEW MH_LIVE_NEW
+#define ARRAY MH_LIVE_NEW_ARRAY
+
+typedef void (*new_handler)(void);
+
+/*
+ * libstdc++ may have come by dlopen, out of our sight: asked for by name,
+ * when memory ran out and not before.
+ */
+static void *libstdcxx(const char *symbol)
+{
+	void *library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
+
+	return library ? dlsym(library, symbol) : NULL;
+}
+
+static __attribute__((noreturn)) void throw_bad_alloc(void)
+{
+	void (*throw)(void) = (void (*)(void))libstdcxx("_ZSt17__throw_bad_allocv");
+
+	if (throw)
+		throw();
+	mh_die("out of memory in operator new, and no libstdc++ to throw bad_alloc");
+}
+
+/* As the standard has it: call the handler until it helps, or throws. */
+static MH_COLD void *new_failed(size_t align, size_t size, uint64_t meta,
+				const void *caller)
+{
+	new_handler (*current)(void) =
+		(new_handler(*)(void))libstdcxx("_ZSt15get_new_handlerv");
+
+	for (;;) {
+		new_handler handler = current ? current() : NULL;
+		void *block;
+
+		if (!handler)
+			throw_bad_alloc();
+		handler();
+		block = mh_alloc_aligned(align, size, meta, caller);
+		if (block)
+			return block;
+	}
+}
+
+static inline __attribute__((always_inline)) void *new_plain(size_t size, uint64_t meta,
+							     const void *caller)
+{
+	void *block = mh_alloc(size, meta, 0, caller);
+
+	return mh_likely(block != NULL) ? block : new_failed(0, size, meta, caller);
+}
+
+static void *new_aligned(size_t align, size_t size, uint64_t meta, const void *caller)
+{
+	void *block = mh_alloc_aligned(align, size, meta, caller);
+
+	return mh_likely(block != NULL) ? block : new_failed(align, size, meta, caller);
+}
+
+/*
+ * The nothrow forms must return NULL when the handler throws, and a C frame
+ * cannot catch.  libstdc++'s own form can: it calls the throwing one.
+ */
+static MH_COLD void *nothrow_failed(const char *symbol, size_t size, const void *tag)
+{
+	void *(*theirs)(size_t, const void *) =
+		(void *(*)(size_t, const void *))libstdcxx(symbol);
+
+	return theirs ? theirs(size, tag) : NULL;
+}
+
+static MH_COLD void *nothrow_failed_aligned(const char *symbol, size_t size, size_t align,
+					    const void *tag)
+{
+	void *(*theirs)(size_t, size_t, const void *) =
+		(void *(*)(size_t, size_t, const void *))libstdcxx(symbol);
+
+	return theirs ? theirs(size, align, tag) : NULL;
+}
+
+void *op_new(size_t) OPERATOR("_Znw" Z);
+void *op_new(size_t size)
+{
+	return new_plain(size, NEW, CALLER);
+}
+
+void *op_new_array(size_t) OPERATOR("_Zna" Z);
+void *op_new_array(size_t size)
+{
+	return new_plain(size, ARRAY, CALLER);
+}
+
+void *op_new_nothrow(size_t, const void *) OPERATOR("_Znw" Z "RKSt9nothrow_t");
+void *op_new_nothrow(size_t size, const void *tag)
+{
+	void *block = mh_alloc(size, NEW, 0, CALLER);
+
+	return mh_likely(block != NULL)
+		       ? block
+		       : nothrow_failed("_Znw" Z "RKSt9nothrow_t", size, tag);
+}
+
+void *op_new_array_nothrow(size_t, const void *) OPERATOR("_Zna" Z "RKSt9nothrow_t");
+void *op_new_array_nothrow(size_t size, const void *tag)
+{
+	void *block = mh_alloc(size, ARRAY, 0, CALLER);
+
+	return mh_likely(block != NULL)
+		       ? block
+		       : nothrow_failed("_Zna" Z "RKSt9nothrow_t", size, tag);
+}
+
+void *op_new_align(size_t, size_t) OPERATOR("_Znw" Z "St11align_val_t");
+void *op_new_align(size_t size, size_t align)
+{
+	return new_aligned(align, size, NEW, CALLER);
+}
+
+void *op_new_array_align(size_t, size_t) OPERATOR("_Zna" Z "St11align_val_t");
+void *op_new_array_align(size_t size, size_t align)
+{
+	return new_aligned(align, size, ARRAY, CALLER);
+}
+
+void *op_new_align_nothrow(size_t, size_t, const void *)
+	OPERATOR("_Znw" Z "St11align_val_tRKSt9nothrow_t");
+void *op_new_align_nothrow(size_t size, size_t align, const void *tag)
+{
+	void *block = mh_alloc_aligned(align, size, NEW, CALLER);
+
+	return block ? block
+		     : nothrow_failed_aligned("_Znw" Z "St11align_val_tRKSt9nothrow_t",
+					      size, align, tag);
+}
+
+void *op_new_array_align_nothrow(size_t, size_t, const void *)
+	OPERATOR("_Zna" Z "St11align_val_tRKSt9nothrow_t");
+void *op_new_array_align_nothrow(size_t size, size_t align, const void *tag)
+{
+	void *block = mh_alloc_aligned(align, size, ARRAY, CALLER);
+
+	return block ? block
+		     : nothrow_failed_aligned("_Zna" Z "St11align_val_tRKSt9nothrow_t",
+					      size, align, tag);
+}
+
+/* Deleting: tags and alignments say nothing that the cookie does not know. */
+
+void op_delete(void *) OPERATOR("_ZdlPv");
+void op_delete(void *block)
+{
+	mh_free(block, NEW, MH_ANY_SIZE, CALLER);
+}
+
+void op_delete_array(void *) OPERATOR("_ZdaPv");
+void op_delete_array(void *block)
+{
+	mh_free(block, ARRAY, MH_ANY_SIZE, CALLER);
+}
+
+void op_delete_nothrow(void *, const void *) OPERATOR("_ZdlPvRKSt9nothrow_t");
+void op_delete_nothrow(void *block, const void *tag)
+{
+	(void)tag;
+	mh_free(block, NEW, MH_ANY_SIZE, CALLER);
+}
+
+void op_delete_array_nothrow(void *, const void *) OPERATOR("_ZdaPvRKSt9nothrow_t");
+void op_delete_array_nothrow(void *block, const void *tag)
+{
+	(void)tag;
+	mh_free(block, ARRAY, MH_ANY_SIZE, CALLER);
+}
+
+void op_delete_align(void *, size_t) OPERATOR("_ZdlPvSt11align_val_t");
+void op_delete_align(void *block, size_t align)
+{
+	(void)align;
+	mh_free(block, NEW, MH_ANY_SIZE, CALLER);
+}
+
+void op_delete_array_align(void *, size_t) OPERATOR("_ZdaPvSt11align_val_t");
+void op_delete_array_align(void *block, size_t align)
+{
+	(void)align;
+	mh_free(block, ARRAY, MH_ANY_SIZE, CALLER);
+}
+
+void op_delete_align_nothrow(void *, size_t, const void *)
+	OPERATOR("_ZdlPvSt11align_val_tRKSt9nothrow_t");
+void op_delete_align_nothrow(void *block, size_t align, const void *tag)
+{
+	(void)align;
+	(void)tag;
+	mh_free(block, NEW, MH_ANY_SIZE, CALLER);
+}
+
+void op_delete_array_align_nothrow(void *, size_t, const void *)
+	OPERATOR("_ZdaPvSt11align_val_tRKSt9nothrow_t");
+void op_delete_array_align_nothrow(void *block, size_t align, const void *tag)
+{
+	(void)align;
+	(void)tag;
+	mh_free(block, ARRAY, MH_ANY_SIZE, CALLER);
+}
+
+void op_delete_sized(void *, size_t) OPERATOR("_ZdlPv" Z);
+void op_delete_sized(void *block, size_t size)
+{
+	mh_free(block, NEW, size, CALLER);
+}
+
+void op_delete_array_sized(void *, size_t) OPERATOR("_ZdaPv" Z);
+void op_delete_array_sized(void *block, size_t size)
+{
+	mh_free(block, ARRAY, size, CALLER);
+}
+
+void op_delete_sized_align(void *, size_t, size_t) OPERATOR("_ZdlPv" Z "St11align_val_t");
+void op_delete_sized_align(void *block, size_t size, size_t align)
+{
+	(void)align;
+	mh_free(block, NEW, size, CALLER);
+}
+
+void op_delete_array_sized_align(void *, size_t, size_t)
+	OPERATOR("_ZdaPv" Z "St11align_val_t");
+void op_delete_array_sized_align(void *block, size_t size, size_t align)
+{
+	(void)align;
+	mh_free(block, ARRAY, size, CALLER);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Start, settings and end of a process. */
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "heapinfo.h"
+#include "memhook.h"
+#include "owner.h"
+#include "thread.h"
+
+struct mh_proc *mh_proc;
+struct mh_area *mh_area;
+struct mh_settings mh_settings;
+uint64_t mh_secret;
+char mh_program[64];
+
+static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
+static int handlers_done;
+
+extern char **environ;
+
+uint64_t mh_unix_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void choose_secret(void)
+{
+	const uint64_t *kernels;
+
+	if (getrandom(&mh_secret, sizeof(mh_secret), GRND_NONBLOCK) == sizeof(mh_secret))
+		return;
+	/* The second half: libc guards its own pointers with it, mixed. */
+	kernels = (const uint64_t *)getauxval(AT_RANDOM);
+	mh_secret = kernels ? kernels[1] * UINT64_C(0x9e3779b97f4a7c15) : 1;
+}
+
+static void find_program_name(void)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	const char *name = program_invocation_short_name, *slash;
+
+	if (n > 0) {
+		path[n] = '\0';
+		slash = strrchr(path, '/');
+		name = slash ? slash + 1 : path;
+	}
+	if (name)
+		memcpy(mh_program, name, strnlen(name, sizeof(mh_program) - 1));
+}
+
+static void read_settings(void)
+{
+	const char *by = secure_getenv("MEMHOOK_BY");
+	const char *foreign = secure_getenv("MEMHOOK_FOREIGN");
+	const char *report = secure_getenv("MEMHOOK_REPORT");
+
+	if (by && strcmp(by, "library") == 0)
+		mh_settings.by = MH_BY_LIBRARY;
+	if (foreign && strcmp(foreign, "ignore") == 0)
+		mh_settings.foreign_ignore = 1;
+	if (report && strlen(report) < sizeof(mh_settings.report))
+		strcpy(mh_settings.report, report);
+	mh_settings.report_pid = getpid();
+	mh_settings.follow = secure_getenv("MEMHOOK_FOLLOW") != NULL;
+}
+
+/* Nothing here allocates: a malloc is waiting for us. */
+static void start_first(void)
+{
+	choose_secret();
+	find_program_name();
+	read_settings();
+	if (mh_segment_open() || mh_lines_map() || mh_caches_map() || mh_owners_init())
+		mh_die("no memory for the counters (address space limit too low?)");
+}
+
+/*
+ * pthread_atfork before anything that may make the backend start and
+ * register its own handlers: see fork.c.
+ */
+static void install_handlers(void)
+{
+	handlers_done = 1;
+	mh_fork_init();
+	mh_threads_init();
+}
+
+void mh_process_start(void)
+{
+	int first;
+
+	pthread_mutex_lock(&start_lock);
+	first = !mh_proc;
+	if (first) {
+		start_first();
+		/* release: pairs with mh_process_ready() */
+		atomic_store_explicit(&mh_proc->ready, 1, memory_order_release);
+	} else if (!mh_process_ready()) {
+		mh_fork_adopt(0);
+	}
+	pthread_mutex_unlock(&start_lock);
+	if (!handlers_done)
+		install_handlers();
+}
+
+/* Take "libmemhook.so.1", as we wrote it, out of a list of preloads. */
+static void drop_preload(char *list)
+{
+	char *token = list, *end;
+
+	for (;;) {
+		end = token + strcspn(token, ": ");
+		if (memmem(token, (size_t)(end - token), "libmemhook.so",
+			   strlen("libmemhook.so")))
+			break;
+		if (!*end)
+			return;
+		token = end + 1;
+	}
+	if (*end)
+		memmove(token, end + 1, strlen(end + 1) + 1);
+	else if (token > list)
+		token[-1] = '\0';
+	else
+		*token = '\0';
+}
+
+/* `memhook run` without --follow: programs started by exec are not ours. */
+static void clean_environment(void)
+{
+	static const char *const ours[] = { "MEMHOOK_SEGMENT", "MEMHOOK_BY",
+					    "MEMHOOK_FOLLOW" };
+	char *preload = secure_getenv("LD_PRELOAD");
+	size_t i;
+
+	if (!mh_settings.by_run || mh_settings.follow)
+		return;
+	for (i = 0; i < sizeof(ours) / sizeof(*ours); i++)
+		unsetenv(ours[i]);
+	if (preload) {
+		drop_preload(preload);
+		if (!*preload)
+			unsetenv("LD_PRELOAD");
+	}
+}
+
+__attribute__((constructor)) static void at_load(void)
+{
+	if (!mh_is_active())
+		return;
+	mh_attach();
+	if (!handlers_done)
+		install_handlers();
+	clean_environment();
+}
+
+static void write_report(void)
+{
+	const char *dot = strrchr(mh_settings.report, '.');
+	int json = dot && strcmp(dot, ".json") == 0;
+	int fd = open(mh_settings.report,
+		      O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+
+	if (fd < 0)
+		return;
+	memhook_report(fd, json ? MEMHOOK_JSON : MEMHOOK_TEXT);
+	close(fd);
+}
+
+__attribute__((destructor)) static void at_exit(void)
+{
+	if (!mh_process_ready())
+		return;
+	if (mh_settings.by_run || mh_settings.report[0])
+		mh_heap_publish();
+	/* Forked children end here, too; the report is the first process's. */
+	if (mh_settings.report[0] && mh_settings.report_pid == getpid())
+		write_report();
+	mh_segment_goodbye();
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What there is once per process. */
+#ifndef MH_PROCESS_H
+#define MH_PROCESS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "segment.h"
+
+/*
+ * In the wiped region, like the hot lines: a child without atfork handlers
+ * finds `ready` 0 and its locks open, whoever held them in the parent.
+ */
+struct mh_proc {
+	_Atomic int ready;
+	pthread_mutex_t owners; /* owner table and its index */
+};
+
+struct mh_settings {
+	enum mh_by by;
+	int foreign_ignore;
+	int by_run;       /* `memhook run` made the segment */
+	int follow;       /* ... and wants exec'ed programs too */
+	char report[256]; /* file for a report at exit; "": none */
+	int report_pid;   /* the process that writes it */
+};
+
+extern struct mh_proc *mh_proc;          /* NULL before the first malloc */
+extern struct mh_area *mh_area;          /* this process's counters */
+extern struct mh_settings mh_settings;
+extern uint64_t mh_secret;
+extern char mh_program[64];              /* file name of the executable */
+
+/* First malloc of the process, or of a child without atfork handlers. */
+void mh_process_start(void);
+int mh_is_active(void);
+uint64_t mh_unix_ms(void);
+
+static inline int mh_process_ready(void)
+{
+	/* acquire: pairs with the release in mh_process_start() */
+	return mh_proc && atomic_load_explicit(&mh_proc->ready, memory_order_acquire);
+}
+
+/* segment.c: the area and its parts */
+int mh_segment_open(void);            /* first process: 0, or -1 and a private area */
+struct mh_area *mh_segment_claim(void); /* another area, for a forked child */
+void mh_segment_drop(struct mh_area *parents);
+void mh_segment_goodbye(void);
+int mh_shard_open(uint32_t shard);    /* make it accessible: 0 or -1 */
+
+static inline struct mh_owner *mh_owners(const struct mh_area *a)
+{
+	return (struct mh_owner *)((char *)a + a->owners_offset);
+}
+
+static inline struct mh_coarse *mh_coarse(const struct mh_area *a)
+{
+	return (struct mh_coarse *)((char *)a + a->coarse_offset);
+}
+
+static inline struct mh_row *mh_base(const struct mh_area *a)
+{
+	return (struct mh_row *)((char *)a + a->base_offset);
+}
+
+static inline struct mh_row *mh_shard(const struct mh_area *a, uint32_t shard)
+{
+	return (struct mh_row *)((char *)a + a->shards_offset) +
+	       (size_t)shard * a->owners_max;
+}
+
+/* Memory of our own: what exists of the area, and the hot lines. */
+uint64_t mh_own_bytes(const struct mh_area *area);
+
+/* fork.c */
+int mh_fork_init(void);
+void mh_fork_adopt(int exactly);
+
+#endif /* MH_PROCESS_H */

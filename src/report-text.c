@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The report for people: a table within 80 columns, and the bridge to RSS. */
+#include "report.h"
+
+#include <string.h>
+
+#define NAME_WIDTH 29
+
+/* A cell under construction. */
+struct cell {
+	char text[48];
+	size_t used;
+};
+
+static void add(struct cell *c, char ch)
+{
+	if (c->used < sizeof(c->text) - 1)
+		c->text[c->used++] = ch;
+	c->text[c->used] = '\0';
+}
+
+static void add_str(struct cell *c, const char *s)
+{
+	while (*s)
+		add(c, *s++);
+}
+
+static void add_number(struct cell *c, uint64_t n, int grouped)
+{
+	char digits[24];
+	unsigned i, count = 0;
+
+	do {
+		digits[count++] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n);
+	for (i = count; i-- > 0;) {
+		add(c, digits[i]);
+		if (grouped && i && i % 3 == 0)
+			add(c, ',');
+	}
+}
+
+static void add_bytes(struct cell *c, uint64_t n)
+{
+	static const char *const units[] = { " B", " KiB", " MiB", " GiB", " TiB",
+					     " PiB", " EiB" };
+	uint64_t tenths;
+	unsigned u = 0, shift = 0;
+
+	while (n >> shift >= 1024 && u < 6) {
+		u++;
+		shift += 10;
+	}
+	add_number(c, n >> shift, 0);
+	if (u) {
+		tenths = (n >> (shift - 10) & 1023) * 10 / 1024;
+		add(c, '.');
+		add(c, (char)('0' + tenths));
+	}
+	add_str(c, units[u]);
+}
+
+static void spaces(struct mh_out *o, size_t n)
+{
+	while (n--)
+		mh_out_str(o, " ");
+}
+
+static void right(struct mh_out *o, const char *text, size_t width)
+{
+	size_t n = strlen(text);
+
+	spaces(o, n < width ? width - n : 1);
+	mh_out_str(o, text);
+}
+
+static void bytes(struct mh_out *o, uint64_t n, size_t width)
+{
+	struct cell c = { .used = 0 };
+
+	add_bytes(&c, n);
+	right(o, c.text, width);
+}
+
+static void count(struct mh_out *o, uint64_t n, size_t width)
+{
+	struct cell c = { .used = 0 };
+
+	add_number(&c, n, 1);
+	right(o, c.text, width);
+}
+
+/* Cut in the middle; what a terminal might obey is shown as '?'. */
+static size_t name(struct mh_out *o, const char *s, size_t room)
+{
+	size_t n = strlen(s), tail = room / 2, i, shown = 0;
+	char c[2] = "";
+
+	for (i = 0; i < n; i++, shown++) {
+		if (n > room && shown == room - tail - 2) {
+			mh_out_str(o, "..");
+			shown += 2;
+			i = n - tail;
+		}
+		c[0] = (unsigned char)s[i] < ' ' || s[i] == 127 ? '?' : s[i];
+		mh_out_str(o, c);
+	}
+	return shown;
+}
+
+static void name_cell(struct mh_out *o, const char *s, const char *suffix)
+{
+	size_t shown = name(o, s, NAME_WIDTH - strlen(suffix));
+
+	mh_out_str(o, suffix);
+	shown += strlen(suffix);
+	spaces(o, shown < NAME_WIDTH ? NAME_WIDTH - shown : 0);
+}
+
+static void row(struct mh_out *o, const struct memhook_stats *s)
+{
+	name_cell(o, s->name, s->state == MEMHOOK_STATE_RETIRED ? " (retired)" : "");
+	bytes(o, s->live_bytes, 11);
+	count(o, s->live_blocks, 10);
+	bytes(o, s->peak_bytes, 11);
+	count(o, s->alloc_calls, 14);
+	mh_out_str(o, "\n");
+}
+
+static const char *signal_name(int n)
+{
+	static const struct {
+		int n;
+		const char *name;
+	} names[] = { { 1, "SIGHUP" },	 { 2, "SIGINT" },   { 3, "SIGQUIT" },
+		      { 4, "SIGILL" },	 { 5, "SIGTRAP" },  { 6, "SIGABRT" },
+		      { 7, "SIGBUS" },	 { 8, "SIGFPE" },   { 9, "SIGKILL" },
+		      { 11, "SIGSEGV" }, { 13, "SIGPIPE" }, { 14, "SIGALRM" },
+		      { 15, "SIGTERM" } };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (names[i].n == n)
+			return names[i].name;
+	return "";
+}
+
+static void headline(struct mh_out *o, const struct mh_snapshot *s)
+{
+	mh_out_str(o, "memhook: ");
+	name(o, s->command, NAME_WIDTH);
+	mh_out_str(o, " (pid ");
+	mh_out_u64(o, (uint64_t)s->pid);
+	if (s->exit_kind == MH_EXIT_CODE)
+		mh_out_str(o, ") exited with status ");
+	else if (s->exit_kind == MH_EXIT_SIGNAL)
+		mh_out_str(o, ") was killed by signal ");
+	else
+		mh_out_str(o, ") is running");
+	if (s->exit_kind != MH_EXIT_NONE)
+		mh_out_u64(o, (uint64_t)s->exit_value);
+	if (s->exit_kind == MH_EXIT_SIGNAL && *signal_name(s->exit_value)) {
+		mh_out_str(o, ", ");
+		mh_out_str(o, signal_name(s->exit_value));
+		mh_out_str(o, ",");
+	}
+	mh_out_str(o, s->exit_kind == MH_EXIT_NONE ? " for " : " after ");
+	mh_out_u64(o, s->uptime_ms / 1000);
+	mh_out_str(o, ".");
+	mh_out_u64(o, s->uptime_ms / 100 % 10);
+	mh_out_str(o, " s\n");
+}
+
+static void remarks(struct mh_out *o, const struct mh_snapshot *s)
+{
+	if (!s->consistent)
+		mh_out_str(o, "Taken while it ran: numbers of about one moment, not"
+			      " at rest.\n");
+	if (!s->exact && s->inexact_bytes) {
+		mh_out_str(o, "Not exact: forked while other threads ran; off by at"
+			      " most");
+		bytes(o, s->inexact_bytes, 0);
+		mh_out_str(o, ".\n");
+	} else if (!s->exact) {
+		mh_out_str(o, "Not exact: forked without fork handlers or beside"
+			      " other threads.\n");
+	}
+	if (s->mismatched) {
+		mh_out_u64(o, s->mismatched);
+		mh_out_str(o, " blocks were freed by the wrong function or with a"
+			      " wrong size.\n");
+	}
+	if (s->foreign_ignored) {
+		mh_out_u64(o, s->foreign_ignored);
+		mh_out_str(o, " foreign pointers were passed over.\n");
+	}
+}
+
+static void bridge_line(struct mh_out *o, const char *label, int64_t n)
+{
+	struct cell c = { .used = 0 };
+	size_t width = strlen(label);
+
+	mh_out_str(o, label);
+	spaces(o, width < NAME_WIDTH ? NAME_WIDTH - width : 0);
+	if (n < 0)
+		add(&c, '-');
+	add_bytes(&c, (uint64_t)(n < 0 ? -n : n));
+	right(o, c.text, 11);
+	mh_out_str(o, "\n");
+}
+
+/* The parts sum to RSS by construction: the last one is the rest. */
+static void bridge(struct mh_out *o, const struct mh_snapshot *s)
+{
+	const struct mh_process *p = &s->process;
+	uint64_t ours = s->totals.live_bytes + p->cookie_bytes;
+	int64_t rounding = 0, caches = 0;
+
+	if (p->allocator_time_ms) {
+		rounding = (int64_t)(p->allocator_allocated_bytes - ours);
+		caches = (int64_t)(p->allocator_resident_bytes -
+				   p->allocator_allocated_bytes);
+	}
+	mh_out_str(o, "\nFrom live bytes to resident memory\n");
+	bridge_line(o, "  live", (int64_t)s->totals.live_bytes);
+	bridge_line(o, "  cookies, 16 bytes a block", (int64_t)p->cookie_bytes);
+	if (p->allocator_time_ms) {
+		bridge_line(o, "  size classes, cached blocks", rounding);
+		bridge_line(o, "  allocator's pages and caches", caches);
+	}
+	bridge_line(o, "  memhook itself", (int64_t)p->memhook_bytes);
+	if (p->rss_bytes) {
+		bridge_line(o, "  not malloc: code, stacks ..",
+			    (int64_t)(p->rss_bytes - ours - p->memhook_bytes) -
+				    rounding - caches);
+		bridge_line(o, "  = resident (RSS)", (int64_t)p->rss_bytes);
+	}
+	if (p->max_rss_bytes)
+		bridge_line(o, "  highest RSS", (int64_t)p->max_rss_bytes);
+	if (!p->allocator_time_ms)
+		mh_out_str(o, "  (the allocator's own numbers were not published"
+			      " yet)\n");
+	else if (s->time_unix_ms > p->allocator_time_ms + 1000) {
+		mh_out_str(o, "  (the allocator's numbers are ");
+		mh_out_u64(o, (s->time_unix_ms - p->allocator_time_ms) / 1000);
+		mh_out_str(o, " s old)\n");
+	}
+}
+
+void mh_report_text(struct mh_out *o, struct mh_snapshot *s)
+{
+	struct memhook_stats total = s->totals;
+	size_t i;
+
+	mh_report_sort(s);
+	headline(o, s);
+	remarks(o, s);
+	mh_out_str(o, "\n");
+	name_cell(o, strcmp(s->by, "library") ? "OWNER" : "OWNER (shared library)", "");
+	mh_out_str(o, "       LIVE    BLOCKS       PEAK   ALLOCATIONS\n");
+	for (i = 0; i < s->owner_count; i++)
+		row(o, &s->owners[i]);
+	strcpy(total.name, "total");
+	total.state = MEMHOOK_STATE_ACTIVE;
+	row(o, &total);
+	bridge(o, s);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The writer and the JSON rendering; report-text.c has the other one. */
+#include "report.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+void mh_out_init(struct mh_out *o, int fd)
+{
+	o->fd = fd;
+	o->error = 0;
+	o->used = 0;
+}
+
+void mh_out_flush(struct mh_out *o)
+{
+	size_t done = 0;
+
+	while (done < o->used && !o->error) {
+		ssize_t n = write(o->fd, o->buf + done, o->used - done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			o->error = n == 0 ? EIO : errno;
+	}
+	o->used = 0;
+}
+
+static void put(struct mh_out *o, char c)
+{
+	if (o->used == sizeof(o->buf))
+		mh_out_flush(o);
+	o->buf[o->used++] = c;
+}
+
+void mh_out_str(struct mh_out *o, const char *s)
+{
+	while (*s)
+		put(o, *s++);
+}
+
+void mh_out_u64(struct mh_out *o, uint64_t n)
+{
+	char digits[24], *d = digits + sizeof(digits) - 1;
+
+	*d = '\0';
+	do {
+		*--d = (char)('0' + n % 10);
+		n /= 10;
+	} while (n);
+	mh_out_str(o, d);
+}
+
+/* Length of the valid UTF-8 sequence at s, 0 if there is none. RFC 3629. */
+static unsigned utf8(const unsigned char *s)
+{
+	uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 }, code;
+	unsigned n, i;
+
+	if (s[0] < 0x80)
+		return 1;
+	n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	code = s[0] & (0x7fU >> n);
+	for (i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (s[i] & 0x3f);
+	}
+	return code < least[n] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)
+		       ? 0 : n;
+}
+
+static void json_string(struct mh_out *o, const char *s)
+{
+	static const char hex[] = "0123456789abcdef";
+	unsigned n;
+
+	put(o, '"');
+	while (*s) {
+		unsigned char c = (unsigned char)*s;
+
+		n = utf8((const unsigned char *)s);
+		if (n == 0) {
+			mh_out_str(o, "\\ufffd");
+			n = 1;
+		} else if (c == '"' || c == '\\') {
+			put(o, '\\');
+			put(o, (char)c);
+		} else if (c < ' ' || c == 127) {
+			mh_out_str(o, "\\u00");
+			put(o, hex[c >> 4]);
+			put(o, hex[c & 15]);
+		} else {
+			unsigned i;
+
+			for (i = 0; i < n; i++)
+				put(o, s[i]);
+		}
+		s += n;
+	}
+	put(o, '"');
+}
+
+static void number(struct mh_out *o, const char *key, uint64_t n)
+{
+	mh_out_str(o, ",\"");
+	mh_out_str(o, key);
+	mh_out_str(o, "\":");
+	mh_out_u64(o, n);
+}
+
+static void string(struct mh_out *o, const char *key, const char *s)
+{
+	mh_out_str(o, ",\"");
+	mh_out_str(o, key);
+	mh_out_str(o, "\":");
+	json_string(o, s);
+}
+
+static void boolean(struct mh_out *o, const char *key, int yes)
+{
+	mh_out_str(o, ",\"");
+	mh_out_str(o, key);
+	mh_out_str(o, yes ? "\":true" : "\":false");
+}
+
+static void seven(struct mh_out *o, const struct memhook_stats *s)
+{
+	mh_out_str(o, "\"live_bytes\":");
+	mh_out_u64(o, s->live_bytes);
+	number(o, "live_blocks", s->live_blocks);
+	number(o, "peak_bytes", s->peak_bytes);
+	number(o, "alloc_bytes", s->alloc_bytes);
+	number(o, "alloc_calls", s->alloc_calls);
+	number(o, "free_bytes", s->free_bytes);
+	number(o, "free_calls", s->free_calls);
+}
+
+static const char *kind(uint32_t k)
+{
+	static const char *const names[] = { "none", "named", "library", "thread",
+					     "site" };
+
+	return k < sizeof(names) / sizeof(*names) ? names[k] : "unknown";
+}
+
+static void owner(struct mh_out *o, const struct memhook_stats *s)
+{
+	mh_out_str(o, "{\"id\":");
+	mh_out_u64(o, (uint32_t)s->owner);
+	string(o, "name", s->name);
+	string(o, "kind", kind(s->kind));
+	string(o, "state", s->state == MEMHOOK_STATE_RETIRED ? "retired" : "active");
+	put(o, ',');
+	seven(o, s);
+	put(o, '}');
+}
+
+static void process(struct mh_out *o, const struct mh_process *p)
+{
+	mh_out_str(o, ",\"process\":{\"rss_bytes\":");
+	mh_out_u64(o, p->rss_bytes);
+	number(o, "max_rss_bytes", p->max_rss_bytes);
+	number(o, "cookie_bytes", p->cookie_bytes);
+	number(o, "allocator_allocated_bytes", p->allocator_allocated_bytes);
+	number(o, "allocator_active_bytes", p->allocator_active_bytes);
+	number(o, "allocator_resident_bytes", p->allocator_resident_bytes);
+	number(o, "allocator_metadata_bytes", p->allocator_metadata_bytes);
+	number(o, "allocator_time_ms", p->allocator_time_ms);
+	number(o, "memhook_bytes", p->memhook_bytes);
+	put(o, '}');
+}
+
+void mh_report_json_open(struct mh_out *o, struct mh_snapshot *s)
+{
+	size_t i;
+
+	mh_report_sort(s);
+	mh_out_str(o, "{\"schema\":\"memhook/1\"");
+	number(o, "pid", (uint64_t)s->pid);
+	number(o, "ppid", (uint64_t)s->ppid);
+	string(o, "command", s->command);
+	string(o, "mode", s->mode);
+	string(o, "by", s->by);
+	number(o, "time_unix_ms", s->time_unix_ms);
+	number(o, "uptime_ms", s->uptime_ms);
+	boolean(o, "consistent", s->consistent);
+	boolean(o, "exact", s->exact);
+	if (!s->exact)
+		number(o, "exact_bound_bytes", s->inexact_bytes);
+	number(o, "mismatched", s->mismatched);
+	number(o, "foreign_ignored", s->foreign_ignored);
+	mh_out_str(o, ",\"totals\":{");
+	seven(o, &s->totals);
+	mh_out_str(o, "},\"owners\":[");
+	for (i = 0; i < s->owner_count; i++) {
+		mh_out_str(o, i ? ",\n" : "\n");
+		owner(o, &s->owners[i]);
+	}
+	mh_out_str(o, "]");
+	process(o, &s->process);
+	if (s->exit_kind != MH_EXIT_NONE) {
+		mh_out_str(o, s->exit_kind == MH_EXIT_CODE ? ",\"exit\":{\"code\":"
+							   : ",\"exit\":{\"signal\":");
+		mh_out_u64(o, (uint64_t)s->exit_value);
+		put(o, '}');
+	}
+}
+
+void mh_report_json(struct mh_out *o, struct mh_snapshot *s)
+{
+	mh_report_json_open(o, s);
+	mh_out_str(o, "}");
+}
+
+static int before(const struct memhook_stats *a, const struct memhook_stats *b)
+{
+	if (a->live_bytes != b->live_bytes)
+		return a->live_bytes > b->live_bytes;
+	return (uint32_t)a->owner < (uint32_t)b->owner;
+}
+
+static void swap(struct memhook_stats *a, struct memhook_stats *b)
+{
+	struct memhook_stats t = *a;
+
+	*a = *b;
+	*b = t;
+}
+
+/* Heapsort: in place, without malloc, and no bad case for 65,536 owners. */
+static void sift(struct memhook_stats *v, size_t root, size_t n)
+{
+	size_t child;
+
+	while ((child = 2 * root + 1) < n) {
+		if (child + 1 < n && before(&v[child], &v[child + 1]))
+			child++;
+		if (!before(&v[root], &v[child]))
+			return;
+		swap(&v[root], &v[child]);
+		root = child;
+	}
+}
+
+void mh_report_sort(struct mh_snapshot *s)
+{
+	size_t i;
+
+	for (i = s->owner_count / 2; i-- > 0;)
+		sift(s->owners, i, s->owner_count);
+	for (i = s->owner_count; i-- > 1;) {
+		swap(&s->owners[0], &s->owners[i]);
+		sift(s->owners, 0, i);
+	}
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A snapshot of one process's owners, and its two renderings.  Used by the
+ * library (memhook_report, malloc_stats) and by the tool: neither stdio nor
+ * malloc, so that it also works in a crash handler.
+ */
+#ifndef MH_REPORT_H
+#define MH_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "memhook.h"
+
+enum mh_exit_kind { MH_EXIT_NONE, MH_EXIT_CODE, MH_EXIT_SIGNAL };
+
+struct mh_process {
+	uint64_t rss_bytes;     /* 0: not known */
+	uint64_t max_rss_bytes; /* 0: not known */
+	uint64_t cookie_bytes;
+	uint64_t allocator_allocated_bytes;
+	uint64_t allocator_active_bytes;
+	uint64_t allocator_resident_bytes;
+	uint64_t allocator_metadata_bytes;
+	uint64_t allocator_time_ms; /* unix ms at which they were taken; 0: never */
+	uint64_t memhook_bytes;     /* our own memory, segment included */
+};
+
+struct mh_snapshot {
+	int32_t pid, ppid;
+	char command[64];
+	const char *mode; /* "jemalloc" */
+	const char *by;   /* "library", "none" */
+	uint64_t time_unix_ms;
+	uint64_t uptime_ms;
+	int consistent;         /* nothing moved while it was read */
+	int exact;              /* 0: forked while threads ran ... */
+	uint64_t inexact_bytes; /* ... and off by at most so much */
+	uint64_t mismatched, foreign_ignored;
+	struct memhook_stats totals;
+	struct memhook_stats *owners; /* any order; the report sorts them */
+	size_t owner_count;
+	struct mh_process process;
+	enum mh_exit_kind exit_kind;
+	int exit_value; /* exit code or signal number */
+};
+
+/*
+ * A buffered writer on a descriptor.  error keeps the first errno.
+ */
+struct mh_out {
+	int fd;
+	int error;
+	size_t used;
+	char buf[2048];
+};
+
+void mh_out_init(struct mh_out *o, int fd);
+void mh_out_str(struct mh_out *o, const char *s);
+void mh_out_u64(struct mh_out *o, uint64_t n);
+void mh_out_flush(struct mh_out *o);
+
+/* By live bytes, greatest first; then by row. */
+void mh_report_sort(struct mh_snapshot *s);
+
+/*
+ * Sort s->owners and write.  The JSON object comes without a newline at its
+ * end; mh_report_json_open() leaves out the last brace too, so that the tool
+ * can add the workers.
+ */
+void mh_report_json_open(struct mh_out *o, struct mh_snapshot *s);
+void mh_report_text(struct mh_out *o, struct mh_snapshot *s);
+void mh_report_json(struct mh_out *o, struct mh_snapshot *s);
+
+#endif /* MH_REPORT_H */

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * This process's area of the segment: found in what `memhook run` hands
+ * down, or in a segment of our own, or in private memory when there can be
+ * neither.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "account.h"
+#include "process.h"
+#include "segment-file.h"
+#include "thread.h"
+
+/* Dead workers' areas that a run keeps for its report before reusing them. */
+#define KEEP_DEAD 512
+/* Shards where the address space is limited: 16 x 2 MiB. */
+#define FEW_SHARDS 16
+
+static int segment_fd = -1;
+static dev_t segment_dev;
+static ino_t segment_ino;
+static struct mh_run *run; /* header and slots, mapped for good */
+static struct mh_slot *my_slot;
+
+static struct mh_slot *slots(void)
+{
+	return (struct mh_slot *)((char *)run + run->slots_offset);
+}
+
+/* The program may have closed our descriptor, and opened something else. */
+static int fd_is_ours(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == segment_dev &&
+	       st.st_ino == segment_ino;
+}
+
+static int map_run(int fd)
+{
+	struct mh_run head;
+	struct stat st;
+	void *p;
+
+	if (fstat(fd, &st) || pread(fd, &head, sizeof(head), 0) != sizeof(head) ||
+	    head.magic != MH_RUN_MAGIC || head.version != MH_SEGMENT_VERSION ||
+	    head.byte_order != MH_BYTE_ORDER || head.word_bits != sizeof(long) * 8 ||
+	    head.areas_stride < mh_area_stride() || head.slots_offset > 65536 ||
+	    head.areas_max == 0 || head.areas_max > 65536 ||
+	    head.areas_offset < head.slots_offset +
+				     head.areas_max * sizeof(struct mh_slot) ||
+	    (uint64_t)st.st_size <
+		    head.areas_offset + head.areas_max * head.areas_stride)
+		return -1;
+	p = mmap(NULL, (size_t)head.areas_offset, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		 0);
+	if (p == MAP_FAILED)
+		return -1;
+	segment_dev = st.st_dev;
+	segment_ino = st.st_ino;
+	segment_fd = fd;
+	run = p;
+	return 0;
+}
+
+/* MEMHOOK_SEGMENT is "FD:INODE": a stale number must not hit another file. */
+static int inherited_fd(const char *text)
+{
+	char *end;
+	struct stat st;
+	long fd = strtol(text, &end, 10);
+	int high;
+
+	if (*end != ':' || fd < 0 || fd > 1 << 30 || fstat((int)fd, &st) ||
+	    strtoull(end + 1, &end, 10) != st.st_ino || *end)
+		return -1;
+	if (mh_settings.follow)
+		return (int)fd; /* the next program looks for it there */
+	high = fcntl((int)fd, F_DUPFD_CLOEXEC, (int)fd + 1);
+	if (high < 0)
+		return (int)fd;
+	close((int)fd);
+	return high;
+}
+
+static int reusable(struct mh_slot *slot, uint64_t namespace)
+{
+	uint32_t state = atomic_load(&slot->state);
+
+	if (state == MH_SLOT_EXITED)
+		return kill(slot->pid, 0) && errno == ESRCH;
+	return state == MH_SLOT_LIVE && namespace && slot->pid_namespace == namespace &&
+	       kill(slot->pid, 0) && errno == ESRCH;
+}
+
+/* A slot whose process is gone; a few looks each time are enough. */
+static uint32_t take_dead(uint32_t used, uint64_t namespace)
+{
+	static uint32_t hand;
+	uint32_t i, n, first = run->by_run ? 1 : 0;
+
+	for (n = 0; n < 16 && used > first; n++) {
+		struct mh_slot *slot;
+		uint32_t state;
+
+		i = first + hand++ % (used - first);
+		slot = &slots()[i];
+		state = atomic_load(&slot->state);
+		if (reusable(slot, namespace) &&
+		    atomic_compare_exchange_strong(&slot->state, &state,
+						   MH_SLOT_CLAIMED)) {
+			atomic_fetch_add(&run->areas_reused, 1);
+			return i;
+		}
+	}
+	return UINT32_MAX;
+}
+
+static uint32_t take_slot(uint64_t namespace, int *used_before)
+{
+	uint32_t used = atomic_load(&run->areas_used), i;
+
+	*used_before = 1;
+	if (used >= (run->by_run ? KEEP_DEAD : 2)) {
+		i = take_dead(used < run->areas_max ? used : run->areas_max, namespace);
+		if (i != UINT32_MAX)
+			return i;
+	}
+	*used_before = 0;
+	if (used < run->areas_max) {
+		i = atomic_fetch_add(&run->areas_used, 1);
+		if (i < run->areas_max) {
+			atomic_store(&slots()[i].state, MH_SLOT_CLAIMED);
+			return i;
+		}
+		atomic_fetch_sub(&run->areas_used, 1);
+	}
+	atomic_fetch_add(&run->areas_denied, 1);
+	return UINT32_MAX;
+}
+
+/*
+ * Map the area of slot i.  The program may have closed our descriptor: a
+ * shared mapping can be mapped again without it, by mremap from size 0, but
+ * only from where it begins; what lies before the area is unmapped again.
+ */
+static void *map_area(uint32_t i, size_t size)
+{
+	uint64_t offset = run->areas_offset + i * run->areas_stride;
+	char *p;
+
+	if (fd_is_ours(segment_fd)) {
+		p = mmap(NULL, size, PROT_NONE, MAP_SHARED | MAP_NORESERVE, segment_fd,
+			 (off_t)offset);
+		return p == MAP_FAILED ? NULL : p;
+	}
+	p = mremap(run, 0, (size_t)offset + size, MREMAP_MAYMOVE);
+	if (p == MAP_FAILED)
+		return NULL;
+	munmap(p, (size_t)offset);
+	mprotect(p + offset, size, PROT_NONE);
+	return p + offset;
+}
+
+static uint32_t shards_allowed(void)
+{
+	struct rlimit as;
+
+	if (getrlimit(RLIMIT_AS, &as) == 0 && as.rlim_cur != RLIM_INFINITY)
+		return FEW_SHARDS;
+	return MH_SHARDS_MAX;
+}
+
+/*
+ * Tables open, shards closed until used: mlockall() fills what is open, and
+ * a core dump reads it.
+ */
+static int open_area(void *p, const struct mh_area *layout)
+{
+	struct mh_area *area = p;
+
+	madvise(p, layout->area_size, MADV_DONTDUMP);
+	madvise(p, layout->area_size, MADV_NOHUGEPAGE);
+	if (mprotect(p, layout->shards_offset, PROT_READ | PROT_WRITE))
+		return -1;
+	*area = *layout;
+	area->magic = MH_AREA_MAGIC;
+	area->version = MH_SEGMENT_VERSION;
+	area->by = mh_settings.by;
+	area->pid = getpid();
+	area->ppid = getppid();
+	area->start_unix_ms = mh_unix_ms();
+	memcpy(area->command, mh_program, sizeof(area->command));
+	area->cookie_size = 16;
+	atomic_store(&area->owners_used, MH_FIRST_OWNER);
+	atomic_store(&area->shard_taken[0], 1); /* shard 0 is everybody's */
+	return 0;
+}
+
+static void name_rows(struct mh_area *area)
+{
+	struct mh_owner *o = mh_owners(area);
+
+	memcpy(o[MH_NOBODY].name, "nobody", 7);
+	memcpy(o[MH_OVERFLOW].name, "overflow", 9);
+	atomic_store(&o[MH_OVERFLOW].generation, 0);
+	atomic_store(&o[MH_NOBODY].state, MEMHOOK_STATE_ACTIVE);
+	atomic_store(&o[MH_OVERFLOW].state, MEMHOOK_STATE_ACTIVE);
+}
+
+static struct mh_area *shared_area(void)
+{
+	struct mh_area layout = { 0 };
+	struct stat ns;
+	uint64_t namespace;
+	uint32_t i;
+	int used_before;
+	void *p;
+
+	namespace = stat("/proc/self/ns/pid", &ns) ? 0 : ns.st_ino;
+	i = take_slot(namespace, &used_before);
+	if (i == UINT32_MAX)
+		return NULL;
+	mh_area_layout(&layout, MH_OWNERS_MAX, shards_allowed());
+	p = map_area(i, layout.area_size);
+	/* A reused area is emptied: that gives its memory back, too. */
+	if (p && used_before)
+		madvise(p, layout.area_size, MADV_REMOVE);
+	if (!p || open_area(p, &layout)) {
+		atomic_store(&slots()[i].state, MH_SLOT_FREE);
+		return NULL;
+	}
+	my_slot = &slots()[i];
+	my_slot->pid = getpid();
+	my_slot->ppid = getppid();
+	my_slot->pid_namespace = namespace;
+	my_slot->start_unix_ms = mh_unix_ms();
+	return p;
+}
+
+static struct mh_area *private_area(void)
+{
+	struct mh_area layout = { 0 };
+	void *p;
+
+	mh_area_layout(&layout, MH_OWNERS_MAX, FEW_SHARDS);
+	p = mmap(NULL, layout.area_size, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED || open_area(p, &layout))
+		return NULL;
+	return p;
+}
+
+struct mh_area *mh_segment_claim(void)
+{
+	struct mh_area *area, *had = mh_area;
+
+	my_slot = NULL;
+	area = run ? shared_area() : NULL;
+	if (!area)
+		area = private_area();
+	if (!area)
+		return NULL;
+	mh_area = area;
+	name_rows(area);
+	if (mh_shard_open(0)) {
+		mh_area = had;
+		return NULL;
+	}
+	/* Readers may come.  A forked child fills in its parent's sums first. */
+	if (my_slot && !had)
+		atomic_store(&my_slot->state, MH_SLOT_LIVE);
+	return area;
+}
+
+void mh_segment_drop(struct mh_area *parents)
+{
+	munmap(parents, parents->area_size);
+	if (my_slot)
+		atomic_store(&my_slot->state, MH_SLOT_LIVE);
+}
+
+/* Programs that this process replaced by exec keep a slot of this pid. */
+static void close_predecessors(void)
+{
+	uint32_t i, used = atomic_load(&run->areas_used);
+
+	for (i = 0; i < used && i < run->areas_max; i++) {
+		struct mh_slot *slot = &slots()[i];
+		uint32_t live = MH_SLOT_LIVE;
+
+		if (slot != my_slot && my_slot && slot->pid == my_slot->pid &&
+		    slot->pid_namespace == my_slot->pid_namespace)
+			atomic_compare_exchange_strong(&slot->state, &live,
+						       MH_SLOT_EXITED);
+	}
+}
+
+int mh_segment_open(void)
+{
+	const char *handed = secure_getenv("MEMHOOK_SEGMENT");
+	int fd = handed ? inherited_fd(handed) : -1;
+
+	if (fd >= 0 && map_run(fd) == 0) {
+		mh_settings.by_run = 1;
+	} else {
+		fd = mh_segment_file(0);
+		if (fd >= 0 && map_run(fd))
+			close(fd);
+	}
+	if (!mh_segment_claim())
+		return -1;
+	if (run && mh_settings.by_run)
+		close_predecessors();
+	return 0;
+}
+
+void mh_segment_goodbye(void)
+{
+	if (my_slot)
+		atomic_store(&my_slot->state, MH_SLOT_EXITED);
+}
+
+int mh_shard_open(uint32_t shard)
+{
+	_Atomic uint64_t *word = &mh_area->shard_open[shard / 64];
+	uint64_t bit = UINT64_C(1) << (shard % 64);
+	size_t size = (size_t)mh_area->owners_max * sizeof(struct mh_row);
+	uint32_t used;
+
+	if (atomic_load(word) & bit)
+		return 0;
+	if (mprotect(mh_shard(mh_area, shard), size, PROT_READ | PROT_WRITE))
+		return -1;
+	/* release: whoever sees the bit may read the shard */
+	atomic_fetch_or_explicit(word, bit, memory_order_release);
+	used = atomic_load(&mh_area->shards_used);
+	while (used <= shard &&
+	       !atomic_compare_exchange_weak(&mh_area->shards_used, &used, shard + 1))
+		;
+	return 0;
+}
+
+/*
+ * By mincore: pages of the area that are in memory.  Only the parts in use
+ * are asked for, a table at a time.
+ */
+static uint64_t resident(const void *from, size_t size)
+{
+	unsigned char page[64];
+	const char *p = (const char *)((uintptr_t)from & ~(uintptr_t)4095);
+	size_t pages = (size + 4095) / 4096, n, i;
+	uint64_t bytes = 0;
+
+	while (pages) {
+		n = pages < sizeof(page) ? pages : sizeof(page);
+		if (mincore((void *)p, n * 4096, page))
+			return bytes;
+		for (i = 0; i < n; i++)
+			bytes += (page[i] & 1) * (uint64_t)4096;
+		p += n * 4096;
+		pages -= n;
+	}
+	return bytes;
+}
+
+uint64_t mh_own_bytes(const struct mh_area *area)
+{
+	uint32_t s, used = atomic_load(&area->owners_used);
+	uint32_t shards = atomic_load(&area->shards_used);
+	uint64_t bytes = 4096 + mh_lines_bytes();
+
+	bytes += resident(mh_owners(area), used * sizeof(struct mh_owner));
+	bytes += resident(mh_coarse(area), used * sizeof(struct mh_coarse));
+	for (s = 0; s < shards; s++)
+		bytes += resident(mh_shard(area, s), used * sizeof(struct mh_row));
+	return bytes;
+}

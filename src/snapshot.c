@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The process reads itself, and reports: without malloc, stdio or a lock,
+ * since it may be in a signal handler, on its way down.
+ */
+#include "snapshot.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "account.h"
+#include "heapinfo.h"
+#include "process.h"
+#include "report.h"
+#include "segment-file.h"
+
+void mh_owner_stats(const struct mh_area *area, uint32_t row, struct memhook_stats *s)
+{
+	struct mh_sum sum;
+
+	mh_sum(area, row, &sum);
+	mh_derive(s, &sum, &mh_owners(area)[row], row,
+		  atomic_load_explicit(&mh_coarse(area)[row].peak_bytes, MH_RELAXED));
+}
+
+static void end_total(const struct mh_area *area, struct memhook_stats *total)
+{
+	int64_t peak = atomic_load_explicit(&area->total.peak_bytes, MH_RELAXED);
+
+	total->size = sizeof(*total);
+	total->owner = MEMHOOK_AUTO;
+	total->state = MEMHOOK_STATE_ACTIVE;
+	total->peak_bytes = mh_peak(peak, total->live_bytes);
+	strcpy(total->name, "total");
+}
+
+void mh_total_stats(const struct mh_area *area, struct memhook_stats *total)
+{
+	uint32_t row, used = atomic_load(&area->owners_used);
+	struct memhook_stats s;
+
+	memset(total, 0, sizeof(*total));
+	for (row = 0; row < used; row++) {
+		mh_owner_stats(area, row, &s);
+		mh_add_stats(total, &s);
+	}
+	end_total(area, total);
+}
+
+/* Owners and totals; 1 when the sums are the same as those found before. */
+static int collect(const struct mh_area *area, struct mh_snapshot *snap, uint32_t used)
+{
+	struct memhook_stats before = snap->totals;
+	uint32_t row;
+
+	memset(&snap->totals, 0, sizeof(snap->totals));
+	snap->owner_count = 0;
+	for (row = 0; row < used; row++) {
+		struct memhook_stats *s = &snap->owners[snap->owner_count];
+
+		mh_owner_stats(area, row, s);
+		mh_add_stats(&snap->totals, s);
+		if (mh_worth_showing(s))
+			snap->owner_count++;
+	}
+	end_total(area, &snap->totals);
+	return memcmp(&before, &snap->totals, sizeof(before)) == 0;
+}
+
+static void describe(const struct mh_area *area, struct mh_snapshot *snap)
+{
+	const struct mh_published *p = &area->published;
+
+	snap->pid = getpid();
+	snap->ppid = getppid();
+	memcpy(snap->command, area->command, sizeof(snap->command));
+	snap->mode = "jemalloc";
+	snap->by = area->by == MH_BY_LIBRARY ? "library" : "none";
+	snap->time_unix_ms = mh_unix_ms();
+	snap->uptime_ms = snap->time_unix_ms - area->start_unix_ms;
+	snap->exact = !atomic_load(&area->inexact);
+	snap->inexact_bytes = atomic_load(&area->inexact_bytes);
+	snap->mismatched = atomic_load(&area->mismatched);
+	snap->foreign_ignored = atomic_load(&area->foreign_ignored);
+	snap->process.allocator_time_ms = atomic_load(&p->time_unix_ms);
+	snap->process.allocator_allocated_bytes = atomic_load(&p->allocated_bytes);
+	snap->process.allocator_active_bytes = atomic_load(&p->active_bytes);
+	snap->process.allocator_resident_bytes = atomic_load(&p->resident_bytes);
+	snap->process.allocator_metadata_bytes = atomic_load(&p->metadata_bytes);
+	snap->process.rss_bytes = mh_read_rss();
+	snap->process.cookie_bytes = snap->totals.live_blocks * area->cookie_size;
+	snap->process.memhook_bytes = mh_own_bytes(area);
+}
+
+int memhook_report(int fd, int format)
+{
+	struct mh_snapshot snap = { 0 };
+	struct mh_out out;
+	size_t size;
+	uint32_t used;
+
+	if (format != MEMHOOK_TEXT && format != MEMHOOK_JSON) {
+		errno = EINVAL;
+		return -1;
+	}
+	mh_attach();
+	used = atomic_load(&mh_area->owners_used);
+	size = (size_t)used * sizeof(*snap.owners);
+	snap.owners = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (snap.owners == MAP_FAILED)
+		return -1;
+	collect(mh_area, &snap, used);
+	snap.consistent = collect(mh_area, &snap, used);
+	describe(mh_area, &snap);
+	mh_out_init(&out, fd);
+	if (format == MEMHOOK_JSON) {
+		mh_report_json(&out, &snap);
+		mh_out_str(&out, "\n");
+	} else {
+		mh_report_text(&out, &snap);
+	}
+	mh_out_flush(&out);
+	munmap(snap.owners, size);
+	errno = out.error ? out.error : errno;
+	return out.error ? -1 : 0;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The process reads itself. */
+#ifndef MH_SNAPSHOT_H
+#define MH_SNAPSHOT_H
+
+#include "memhook.h"
+#include "segment.h"
+
+void mh_owner_stats(const struct mh_area *area, uint32_t row, struct memhook_stats *s);
+void mh_total_stats(const struct mh_area *area, struct memhook_stats *s);
+
+#endif /* MH_SNAPSHOT_H */

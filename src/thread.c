@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "thread.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "account.h"
+#include "owner.h"
+#include "process.h"
+
+static struct mh_hot no_line;
+
+__thread struct mh_hot *mh_hot = &no_line;
+__thread memhook_owner mh_scope = MEMHOOK_AUTO;
+
+/* This thread's key destructor has run: what comes now goes to shard 0. */
+static __thread char ending __attribute__((tls_model("initial-exec")));
+
+static char *caches; /* by shard; not wiped by fork */
+static char *lines; /* mh_proc lies where the line of shard 0 would */
+static pthread_key_t exit_key;
+static int have_exit_key;
+
+struct mh_hot *mh_line(uint32_t shard)
+{
+	return &((struct mh_line *)(lines + (size_t)shard * MH_LINE_STRIDE))->hot;
+}
+
+int mh_lines_map(void)
+{
+	size_t size = (size_t)mh_area->shards_max * MH_LINE_STRIDE;
+	char *p = mmap(NULL, size, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -1;
+	madvise(p, size, MADV_WIPEONFORK);
+	madvise(p, size, MADV_NOHUGEPAGE);
+	if (mprotect(p, MH_LINE_STRIDE, PROT_READ | PROT_WRITE)) {
+		munmap(p, size);
+		return -1;
+	}
+	lines = p;
+	mh_proc = (struct mh_proc *)p;
+	return 0;
+}
+
+void mh_lines_wipe(void)
+{
+	uint32_t s, n = atomic_load_explicit(&mh_area->shards_used, MH_RELAXED);
+
+	memset(mh_proc, 0, sizeof(*mh_proc));
+	for (s = 1; s < n; s++)
+		if (atomic_load_explicit(&mh_area->shard_open[s / 64], MH_RELAXED) >>
+			    (s % 64) & 1)
+			memset(mh_line(s), 0, sizeof(struct mh_line));
+}
+
+int mh_caches_map(void)
+{
+	size_t size = (size_t)mh_area->shards_max * MH_CACHE_STRIDE;
+	char *p = mmap(NULL, size, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -1;
+	madvise(p, size, MADV_NOHUGEPAGE);
+	caches = p;
+	return 0;
+}
+
+/* Private memory that lines and caches take, once touched. */
+uint64_t mh_lines_bytes(void)
+{
+	return (uint64_t)atomic_load_explicit(&mh_area->shards_used, MH_RELAXED) *
+	       (MH_LINE_STRIDE + sizeof(struct mh_cache));
+}
+
+/* Lowest free shard, 0 when there is none: shard 0 is everybody's. */
+static uint32_t take_shard(void)
+{
+	uint32_t word, words = (mh_area->shards_max + 63) / 64;
+
+	for (word = 0; word < words; word++) {
+		_Atomic uint64_t *taken = &mh_area->shard_taken[word];
+		uint64_t bits = atomic_load_explicit(taken, MH_RELAXED);
+
+		while (~bits) {
+			unsigned bit = (unsigned)__builtin_ctzll(~bits);
+
+			if (word * 64 + bit >= mh_area->shards_max)
+				return 0;
+			/* acquire: pairs with the release in leave_shard(), so
+			 * that we go on from the last thread's counters */
+			if (atomic_compare_exchange_weak_explicit(
+				    taken, &bits, bits | UINT64_C(1) << bit,
+				    memory_order_acquire, MH_RELAXED))
+				return word * 64 + bit;
+		}
+	}
+	return 0;
+}
+
+static void leave_shard(uint32_t s)
+{
+	/* release: pairs with the acquire in take_shard() */
+	atomic_fetch_and_explicit(&mh_area->shard_taken[s / 64],
+				  ~(UINT64_C(1) << (s % 64)), memory_order_release);
+}
+
+static struct mh_cache *cache_of(uint32_t shard)
+{
+	return (struct mh_cache *)(caches + (size_t)shard * MH_CACHE_STRIDE);
+}
+
+static struct mh_hot *attach(void)
+{
+	uint32_t s = take_shard();
+	struct mh_hot *h;
+
+	if (!s)
+		return NULL;
+	h = mh_line(s);
+	if (mh_shard_open(s) ||
+	    mprotect(lines + (size_t)s * MH_LINE_STRIDE, MH_LINE_STRIDE,
+		     PROT_READ | PROT_WRITE) ||
+	    mprotect(cache_of(s), MH_CACHE_STRIDE, PROT_READ | PROT_WRITE)) {
+		leave_shard(s);
+		return NULL;
+	}
+	h->shard = s;
+	h->secret = mh_secret;
+	h->net = MH_NET;
+	((struct mh_line *)h)->resolved = MEMHOOK_AUTO;
+	h->cache = cache_of(s);
+	if (!h->cache->bin[0].limit)
+		mh_cache_init(h->cache);
+	h->rows = mh_shard(mh_area, s);
+	mh_hot = h;
+	mh_apply_scope(h);
+	/* Last: it may call calloc, which finds us attached. */
+	if (have_exit_key)
+		pthread_setspecific(exit_key, h);
+	return h;
+}
+
+struct mh_hot *mh_attach(void)
+{
+	struct mh_hot *h = mh_hot;
+	int saved;
+
+	if (h->rows)
+		return h;
+	saved = errno;
+	if (!mh_process_ready())
+		mh_process_start();
+	/* The start may have attached us, through a malloc of its own. */
+	h = mh_hot->rows ? mh_hot : ending ? NULL : attach();
+	errno = saved;
+	return h;
+}
+
+/*
+ * The shard keeps its numbers and goes to the next thread.  Destructors that
+ * run after this one, and libc when it frees the thread's own memory, find
+ * no line and charge shard 0.
+ */
+static void thread_exit(void *line)
+{
+	struct mh_hot *h = mh_hot;
+
+	(void)line;
+	ending = 1;
+	if (!h->rows)
+		return;
+	mh_cache_flush(h->cache);
+	mh_publish_net(h);
+	mh_hot = &no_line;
+	atomic_store_explicit(&h->current, NULL, MH_RELAXED);
+	atomic_store_explicit(&h->owner, 0, MH_RELAXED);
+	h->rows = NULL;
+	leave_shard((uint32_t)h->shard);
+}
+
+int mh_threads_init(void)
+{
+	have_exit_key = pthread_key_create(&exit_key, thread_exit) == 0;
+	/* The thread that started the process is attached already. */
+	if (have_exit_key && mh_hot->rows)
+		pthread_setspecific(exit_key, mh_hot);
+	return have_exit_key ? 0 : -1;
+}
+
+/*
+ * Storing the owner before looking at its state pairs with mh_owner_reuse(),
+ * which changes the state before it looks at all threads' owners: seq_cst on
+ * both sides, one of the two sees the other.
+ */
+int mh_apply_scope(struct mh_hot *h)
+{
+	memhook_owner scope = mh_scope;
+	int stale = 0;
+	uint64_t row = 0;
+
+	if (scope != MEMHOOK_AUTO) {
+		row = mh_owner_row(scope);
+		atomic_store(&h->owner, row);
+		if (!mh_owner_current(scope)) {
+			row = 0;
+			stale = 1;
+			atomic_store(&h->owner, row);
+		}
+		atomic_store_explicit(&h->current, &h->rows[row], MH_RELAXED);
+		return !stale;
+	}
+	atomic_store(&h->owner, 0);
+	atomic_store(&h->current, &h->rows[0]);
+	/* After the store: pairs with mh_threads_ask_again(). */
+	if (mh_owner_is_asked())
+		atomic_store_explicit(&h->current, NULL, MH_RELAXED);
+	return 1;
+}
+
+static int taken(uint32_t s)
+{
+	return atomic_load(&mh_area->shard_taken[s / 64]) >> (s % 64) & 1;
+}
+
+/* A line may be half set up when we look; its rows tell. */
+#define for_each_line(h, s)                                                      \
+	for ((s) = 1; (s) < atomic_load(&mh_area->shards_used); (s)++)           \
+		if (taken(s) && (atomic_load(&mh_area->shard_open[(s) / 64]) >>  \
+				 ((s) % 64) & 1) && ((h) = mh_line(s)))
+
+void mh_threads_ask_again(void)
+{
+	struct mh_hot *h;
+	uint32_t s;
+
+	for_each_line(h, s)
+		atomic_store(&h->current, NULL);
+}
+
+int mh_threads_use(uint64_t row)
+{
+	struct mh_hot *h;
+	uint32_t s;
+
+	for_each_line(h, s)
+		if (atomic_load(&h->owner) == row)
+			return 1;
+	return 0;
+}
+
+unsigned mh_threads_attached(void)
+{
+	unsigned word, n = 0;
+
+	for (word = 0; word < MH_SHARD_WORDS; word++)
+		n += (unsigned)__builtin_popcountll(
+			atomic_load(&mh_area->shard_taken[word]));
+	return n - 1; /* shard 0 is taken for ever */
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a thread has: its hot line and its shard.
+ *
+ * The hot line is private memory marked MADV_WIPEONFORK, one per shard.  All
+ * that the hot path needs is in its first 64 bytes.  A child made by fork,
+ * _Fork or a raw clone finds zeros there and takes the path of a new thread;
+ * kept in TLS, it would go on counting into its parent's shard.
+ */
+#ifndef MH_THREAD_H
+#define MH_THREAD_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "cache.h"
+#include "memhook.h"
+#include "segment.h"
+
+#define MH_HIDDEN __attribute__((visibility("hidden")))
+#define MH_COLD __attribute__((cold, noinline))
+#define mh_likely(x) __builtin_expect(!!(x), 1)
+#define mh_unlikely(x) __builtin_expect(!!(x), 0)
+
+struct mh_hot {
+	struct mh_row *_Atomic current; /* row of `owner`; NULL: ask block.c */
+	struct mh_row *rows;            /* this thread's shard; NULL: none yet */
+	_Atomic uint64_t owner;         /* number of `current`; pinned while here */
+	uint64_t secret;                /* of the cookies */
+	uint64_t net;                   /* unpublished change of live bytes, + MH_NET */
+	struct mh_cache *cache;         /* freed blocks, ready to serve again */
+	uintptr_t shard;                /* number of `rows` */
+	uint64_t spare;
+};
+
+/* One entry of a thread's cache: call site -> owner (caller.c). */
+struct mh_site {
+	uintptr_t caller;
+	uint64_t generation;
+	uint64_t owner;
+};
+
+#define MH_SITES 256
+
+struct mh_line {
+	_Alignas(64) struct mh_hot hot;
+	memhook_owner resolved; /* the resolver's last answer */
+	struct mh_site sites[MH_SITES];
+};
+
+#define MH_LINE_STRIDE 8192
+#define MH_CACHE_STRIDE 12288
+_Static_assert(sizeof(struct mh_hot) <= 64, "one cache line");
+_Static_assert(sizeof(struct mh_cache) <= MH_CACHE_STRIDE, "stride of the caches");
+_Static_assert(sizeof(struct mh_line) <= MH_LINE_STRIDE, "stride of the lines");
+
+/*
+ * Initial-exec: any other model may call malloc from inside malloc.  Never
+ * NULL: a thread without a line points at one of zeros.
+ */
+extern MH_HIDDEN __thread struct mh_hot *mh_hot
+	__attribute__((tls_model("initial-exec")));
+
+/* The thread's explicit scope.  TLS, not the hot line: fork inherits it. */
+extern MH_HIDDEN __thread memhook_owner mh_scope
+	__attribute__((tls_model("initial-exec")));
+
+/*
+ * This thread's hot line, attached now if need be; NULL when it can have
+ * none (it is ending, or all shards are taken): then shard 0 is charged,
+ * with atomic additions.  Preserves errno.
+ */
+MH_COLD struct mh_hot *mh_attach(void);
+
+/* Make the hot line agree with mh_scope.  0 if the scope's owner is stale. */
+int mh_apply_scope(struct mh_hot *h);
+
+/* Clear `current` of all threads: they ask again. */
+void mh_threads_ask_again(void);
+
+/* Is this row some thread's current owner? */
+int mh_threads_use(uint64_t row);
+
+/* Threads that have a shard now. */
+unsigned mh_threads_attached(void);
+
+int mh_threads_init(void);  /* the thread-exit key */
+int mh_lines_map(void);     /* the hot lines; 0 or -1 */
+int mh_caches_map(void);    /* the caches: 0 or -1 */
+void mh_lines_wipe(void);   /* for kernels without MADV_WIPEONFORK */
+uint64_t mh_lines_bytes(void);
+struct mh_hot *mh_line(uint32_t shard);
+
+#endif /* MH_THREAD_H */

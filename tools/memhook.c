@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The tool: one subcommand per file. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+#ifdef MEMHOOK_PASSTHROUGH
+#define MODE "passthrough"
+#else
+#define MODE "jemalloc"
+#endif
+
+const char *subcommand;
+
+static const struct command {
+	const char *name;
+	int (*main)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{ "run", run_main, "run a program and show who owned its memory" },
+	{ "stat", stat_main, "show the owners of a running process" },
+	{ "header", header_main, "print a redirect header for a project's own names" },
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(*commands))
+
+static void usage(FILE *to)
+{
+	size_t i;
+
+	fputs("Usage: memhook COMMAND [OPTION...]\n"
+	      "Know who owns every byte of a running process.\n\n", to);
+	for (i = 0; i < COMMANDS; i++)
+		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+	fputs("\n  memhook COMMAND --help    what a command takes\n"
+	      "  memhook --version\n\n"
+	      "    memhook run -- python3 -c 'import json'\n", to);
+}
+
+void complain(const char *format, ...)
+{
+	va_list args;
+
+	if (subcommand)
+		fprintf(stderr, "memhook %s: ", subcommand);
+	else
+		fputs("memhook: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+int parse_format(const char *text)
+{
+	if (strcmp(text, "text") == 0)
+		return MEMHOOK_TEXT;
+	if (strcmp(text, "json") == 0)
+		return MEMHOOK_JSON;
+	complain("--format=%s: it is text or json", text);
+	return -1;
+}
+
+int open_output(const char *path, int otherwise)
+{
+	int fd;
+
+	if (!path)
+		return otherwise;
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+	if (fd < 0)
+		complain("cannot write %s: %s", path, strerror(errno));
+	return fd;
+}
+
+int close_stdout(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	complain("cannot write to standard output: %s", strerror(errno));
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		usage(stdout);
+		return close_stdout();
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("memhook " MEMHOOK_VERSION " (" MODE ")");
+		return close_stdout();
+	}
+	for (i = 0; i < COMMANDS; i++) {
+		if (strcmp(argv[1], commands[i].name) == 0) {
+			subcommand = commands[i].name;
+			return commands[i].main(argc - 1, argv + 1);
+		}
+	}
+	complain("unknown command '%s' (memhook --help lists them)", argv[1]);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "stats.h"
+
+/* More than any segment of ours has; a bound for what a hostile one costs. */
+#define OWNERS_LIMIT 65536
+#define SHARDS_LIMIT 4096
+#define AREAS_LIMIT 65536
+
+static int fail(struct reader *r, const char *why)
+{
+	r->error = why;
+	return -1;
+}
+
+static int read_at(struct reader *r, uint64_t at, void *to, size_t size)
+{
+	char *p = to;
+
+	if (at > r->file_size || size > r->file_size - at)
+		return fail(r, "broken segment: an offset lies outside of it");
+	while (size) {
+		ssize_t n = pread(r->fd, p, size, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return fail(r, n ? "the segment cannot be read"
+					 : "broken segment: it is shorter than it says");
+		p += n;
+		at += (uint64_t)n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+static int check_run(struct reader *r)
+{
+	const struct mh_run *run = &r->run;
+
+	if (run->magic != MH_RUN_MAGIC)
+		return fail(r, "not a memhook segment (wrong magic number)");
+	if (run->byte_order != MH_BYTE_ORDER)
+		return fail(r, "a segment of another byte order");
+	if (run->version != MH_SEGMENT_VERSION)
+		return fail(r, "a segment of another version: use the memhook that"
+			       " belongs to the library in the process");
+	if (run->word_bits != sizeof(long) * 8)
+		return fail(r, "a segment of another word size: use the memhook of"
+			       " that architecture");
+	if (!run->areas_max || run->areas_max > AREAS_LIMIT ||
+	    run->slots_offset < sizeof(*run) || run->slots_offset > r->file_size ||
+	    run->slots_offset + run->areas_max * sizeof(struct mh_slot) >
+		    run->areas_offset ||
+	    run->areas_offset > r->file_size ||
+	    run->areas_stride < sizeof(struct mh_area) ||
+	    run->areas_stride > (r->file_size - run->areas_offset) / run->areas_max)
+		return fail(r, "broken segment: its header contradicts itself");
+	return 0;
+}
+
+int reader_open(struct reader *r, int fd)
+{
+	struct stat st;
+
+	memset(r, 0, sizeof(*r));
+	r->fd = fd;
+	if (fstat(fd, &st))
+		return fail(r, "the segment cannot be read");
+	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(r->run))
+		return fail(r, "not a memhook segment (too short)");
+	r->file_size = (uint64_t)st.st_size;
+	if (read_at(r, 0, &r->run, sizeof(r->run)))
+		return -1;
+	return check_run(r);
+}
+
+uint32_t reader_slots(const struct reader *r)
+{
+	uint32_t used = r->run.areas_used;
+
+	return used < r->run.areas_max ? used : r->run.areas_max;
+}
+
+int reader_slot(struct reader *r, uint32_t i, struct mh_slot *slot)
+{
+	if (i >= r->run.areas_max)
+		return fail(r, "no such slot");
+	return read_at(r, r->run.slots_offset + i * sizeof(*slot), slot, sizeof(*slot));
+}
+
+static uint64_t area_at(const struct reader *r, uint32_t i)
+{
+	return r->run.areas_offset + i * r->run.areas_stride;
+}
+
+/* Does a table of n entries fit between its offset and the area's end? */
+static int fits(const struct mh_area *a, uint64_t offset, uint64_t n, uint64_t size)
+{
+	return offset >= sizeof(*a) && offset % 64 == 0 && offset <= a->area_size &&
+	       n * size <= a->area_size - offset;
+}
+
+static int read_area(struct reader *r, uint32_t i, struct mh_area *a)
+{
+	if (i >= r->run.areas_max)
+		return fail(r, "no such area");
+	if (read_at(r, area_at(r, i), a, sizeof(*a)))
+		return -1;
+	if (a->magic != MH_AREA_MAGIC || a->version != MH_SEGMENT_VERSION)
+		return fail(r, "broken segment: no area where one should be");
+	if (!a->owners_max || a->owners_max > OWNERS_LIMIT || !a->shards_max ||
+	    a->shards_max > SHARDS_LIMIT || a->area_size > r->run.areas_stride ||
+	    !fits(a, a->owners_offset, a->owners_max, sizeof(struct mh_owner)) ||
+	    !fits(a, a->coarse_offset, a->owners_max, sizeof(struct mh_coarse)) ||
+	    !fits(a, a->base_offset, a->owners_max, sizeof(struct mh_row)) ||
+	    !fits(a, a->shards_offset, (uint64_t)a->shards_max * a->owners_max,
+		  sizeof(struct mh_row)))
+		return fail(r, "broken segment: an area contradicts itself");
+	if (a->owners_used > a->owners_max)
+		a->owners_used = a->owners_max;
+	if (a->shards_used > a->shards_max)
+		a->shards_used = a->shards_max;
+	if (a->owners_used < MH_FIRST_OWNER)
+		return fail(r, "broken segment: an area without owners");
+	return 0;
+}
+
+/*
+ * Add up a table of rows from all shards.  Long holes are skipped: what was
+ * never written is zeros.
+ */
+static int sum_shards(struct reader *r, uint32_t i, const struct mh_area *a,
+		      struct mh_sum *sum, struct mh_row *buf)
+{
+	uint64_t size = (uint64_t)a->owners_max * sizeof(struct mh_row);
+	uint64_t want = (uint64_t)a->owners_used * sizeof(struct mh_row);
+	uint32_t s, row;
+
+	memset(sum, 0, a->owners_used * sizeof(*sum));
+	for (s = 0; s < a->shards_used; s++) {
+		uint64_t at = area_at(r, i) + a->shards_offset + s * size;
+		off_t data = lseek(r->fd, (off_t)at, SEEK_DATA);
+
+		if (data < 0 && errno == ENXIO)
+			break; /* nothing but holes from here on */
+		if (data >= 0 && (uint64_t)data >= at + want)
+			continue;
+		if (read_at(r, at, buf, want))
+			return -1;
+		for (row = 0; row < a->owners_used; row++) {
+			sum[row].free_bytes += buf[row].free_bytes;
+			sum[row].free_calls += buf[row].free_calls;
+			sum[row].alloc_bytes += buf[row].alloc_bytes;
+			sum[row].alloc_calls += buf[row].alloc_calls;
+		}
+	}
+	return 0;
+}
+
+static int read_table(struct reader *r, uint32_t i, uint64_t offset, void *to,
+		      uint64_t size)
+{
+	return read_at(r, area_at(r, i) + offset, to, size);
+}
+
+struct tables {
+	struct mh_sum *first, *second; /* two passes: frees from the first */
+	struct mh_row *rows, *base;
+	struct mh_owner *owners;
+	struct mh_coarse *coarse;
+};
+
+static void free_tables(struct tables *t)
+{
+	free(t->first);
+	free(t->second);
+	free(t->rows);
+	free(t->base);
+	free(t->owners);
+	free(t->coarse);
+}
+
+static int read_tables(struct reader *r, uint32_t i, const struct mh_area *a,
+		       struct tables *t)
+{
+	size_t n = a->owners_used;
+
+	t->first = calloc(n, sizeof(*t->first));
+	t->second = calloc(n, sizeof(*t->second));
+	t->rows = calloc(n, sizeof(*t->rows));
+	t->base = calloc(n, sizeof(*t->base));
+	t->owners = calloc(n, sizeof(*t->owners));
+	t->coarse = calloc(n, sizeof(*t->coarse));
+	if (!t->first || !t->second || !t->rows || !t->base || !t->owners || !t->coarse)
+		return fail(r, "out of memory");
+	if (sum_shards(r, i, a, t->first, t->rows) ||
+	    sum_shards(r, i, a, t->second, t->rows) ||
+	    read_table(r, i, a->base_offset, t->base, n * sizeof(*t->base)) ||
+	    read_table(r, i, a->owners_offset, t->owners, n * sizeof(*t->owners)) ||
+	    read_table(r, i, a->coarse_offset, t->coarse, n * sizeof(*t->coarse)))
+		return -1;
+	return 0;
+}
+
+/* Less what a reused row began with. */
+static void derive(struct memhook_stats *s, const struct tables *t, uint32_t row)
+{
+	const struct mh_row *base = &t->base[row];
+	struct mh_sum sum = {
+		.free_bytes = t->first[row].free_bytes - base->free_bytes,
+		.free_calls = t->first[row].free_calls - base->free_calls,
+		.alloc_bytes = t->second[row].alloc_bytes - base->alloc_bytes,
+		.alloc_calls = t->second[row].alloc_calls - base->alloc_calls,
+	};
+
+	mh_derive(s, &sum, &t->owners[row], row, t->coarse[row].peak_bytes);
+}
+
+static int fill_owners(struct reader *r, const struct mh_area *a, const struct tables *t,
+		       struct mh_snapshot *s)
+{
+	uint32_t row;
+
+	s->owners = calloc(a->owners_used, sizeof(*s->owners));
+	if (!s->owners)
+		return fail(r, "out of memory");
+	for (row = 0; row < a->owners_used; row++) {
+		struct memhook_stats *o = &s->owners[s->owner_count];
+
+		derive(o, t, row);
+		mh_add_stats(&s->totals, o);
+		if (mh_worth_showing(o))
+			s->owner_count++;
+	}
+	s->totals.peak_bytes = mh_peak(a->total.peak_bytes, s->totals.live_bytes);
+	s->consistent = memcmp(t->first, t->second,
+			       a->owners_used * sizeof(*t->first)) == 0;
+	return 0;
+}
+
+/* What of the area exists in memory. */
+static uint64_t real_bytes(struct reader *r, uint32_t i, const struct mh_area *a)
+{
+	off_t at = (off_t)area_at(r, i), end = at + (off_t)a->area_size;
+	uint64_t bytes = 0;
+
+	while (at < end) {
+		off_t data = lseek(r->fd, at, SEEK_DATA), hole;
+
+		if (data < 0 || data >= end)
+			break;
+		hole = lseek(r->fd, data, SEEK_HOLE);
+		if (hole < 0 || hole > end)
+			hole = end;
+		bytes += (uint64_t)(hole - data);
+		at = hole;
+	}
+	return bytes;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void describe(struct reader *r, uint32_t i, const struct mh_area *a,
+		     struct mh_snapshot *s)
+{
+	struct mh_process *p = &s->process;
+
+	s->pid = a->pid;
+	s->ppid = a->ppid;
+	memcpy(s->command, a->command, sizeof(s->command));
+	s->command[sizeof(s->command) - 1] = '\0';
+	s->mode = "jemalloc";
+	s->by = a->by == MH_BY_LIBRARY ? "library" : "none";
+	s->time_unix_ms = now_ms();
+	s->uptime_ms = s->time_unix_ms > a->start_unix_ms
+			       ? s->time_unix_ms - a->start_unix_ms : 0;
+	s->exact = !a->inexact;
+	s->inexact_bytes = a->inexact_bytes;
+	s->mismatched = a->mismatched;
+	s->foreign_ignored = a->foreign_ignored;
+	p->cookie_bytes = s->totals.live_blocks * a->cookie_size;
+	p->allocator_time_ms = a->published.time_unix_ms;
+	p->allocator_allocated_bytes = a->published.allocated_bytes;
+	p->allocator_active_bytes = a->published.active_bytes;
+	p->allocator_resident_bytes = a->published.resident_bytes;
+	p->allocator_metadata_bytes = a->published.metadata_bytes;
+	p->memhook_bytes = real_bytes(r, i, a) + a->private_bytes;
+}
+
+int reader_snapshot(struct reader *r, uint32_t i, struct mh_snapshot *s)
+{
+	struct tables t = { 0 };
+	struct mh_area a;
+	int rc = -1;
+
+	memset(s, 0, sizeof(*s));
+	if (read_area(r, i, &a) == 0 && read_tables(r, i, &a, &t) == 0 &&
+	    fill_owners(r, &a, &t, s) == 0) {
+		describe(r, i, &a, s);
+		rc = 0;
+	}
+	free_tables(&t);
+	return rc;
+}
+
+void reader_free(struct mh_snapshot *s)
+{
+	free(s->owners);
+	s->owners = NULL;
+}
+
+int reader_published(struct reader *r, uint32_t i, struct reader_published *p)
+{
+	struct mh_area a;
+
+	if (read_area(r, i, &a))
+		return -1;
+	p->time_unix_ms = a.published.time_unix_ms;
+	p->rss_bytes = a.published.rss_bytes;
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef RUN_H
+#define RUN_H
+
+#include <signal.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct run_options {
+	const char *by;
+	int format;
+	const char *output;
+	int follow;
+	char **command;
+	/* what CMD shall find as we found it */
+	int sigint_ignored, sigquit_ignored;
+	sigset_t mask;
+};
+
+/* How it ended. */
+struct run_end {
+	int status; /* of wait(2) */
+	uint64_t time_unix_ms;
+	uint64_t sampled_rss; /* last seen while it lived */
+	uint64_t max_rss;
+};
+
+/* Report the run to a descriptor.  0, or -1 after a complaint. */
+int run_report(const struct run_options *o, int segment, int output, pid_t pid,
+	       const struct run_end *end);
+
+#endif /* RUN_H */

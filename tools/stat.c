@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* memhook stat PID: the owners of a running process. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+static void usage(FILE *to)
+{
+	fputs("Usage: memhook stat [--format=text|json] [--output=FILE] PID\n"
+	      "Show who owns the memory of a running process.  It is not stopped,\n"
+	      "signalled or slowed.\n\n"
+	      "  -f, --format=text|json  the report's format (default: text)\n"
+	      "  -o, --output=FILE       write it there, not to standard output\n"
+	      "      --help              print this\n", to);
+}
+
+struct options {
+	int format;
+	const char *output;
+	int pid;
+};
+
+static int parse_pid(const char *text)
+{
+	char *end;
+	long pid = strtol(text, &end, 10);
+
+	if (*end || end == text || pid <= 0 || pid > 1 << 30) {
+		complain("'%s' is no process number", text);
+		return 0;
+	}
+	return (int)pid;
+}
+
+/* 0, or an exit status + 1. */
+static int parse(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = { { "format", 1, NULL, 'f' },
+					       { "output", 1, NULL, 'o' },
+					       { "help", 0, NULL, 'h' },
+					       { NULL, 0, NULL, 0 } };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "f:o:", longs, NULL)) != -1) {
+		if (c == 'f' && (o->format = parse_format(optarg)) < 0)
+			return EXIT_USAGE + 1;
+		if (c == 'o')
+			o->output = optarg;
+		if (c == 'h') {
+			usage(stdout);
+			return close_stdout() + 1;
+		}
+		if (c == '?') {
+			usage(stderr);
+			return EXIT_USAGE + 1;
+		}
+	}
+	if (argc - optind != 1) {
+		complain(argc == optind ? "which process? (memhook stat PID)"
+					: "one process at a time");
+		return EXIT_USAGE + 1;
+	}
+	o->pid = parse_pid(argv[optind]);
+	return o->pid ? 0 : EXIT_USAGE + 1;
+}
+
+/* The live slot of this pid; a program replaced by exec left older ones. */
+static int find_slot(struct reader *r, int inner, uint32_t *found)
+{
+	uint64_t newest = 0;
+	struct mh_slot slot;
+	int have = 0;
+	uint32_t i;
+
+	for (i = 0; i < reader_slots(r); i++) {
+		if (reader_slot(r, i, &slot))
+			return 0;
+		if (slot.pid != inner || slot.state < MH_SLOT_LIVE ||
+		    slot.start_unix_ms < newest)
+			continue;
+		newest = slot.start_unix_ms;
+		*found = i;
+		have = 1;
+	}
+	return have;
+}
+
+static int read_process(int pid, struct mh_snapshot *s)
+{
+	struct reader r;
+	const char *why;
+	uint32_t slot;
+	int fd = proc_segment(pid, &why), rc = -1;
+
+	if (fd < 0) {
+		complain("process %d: %s", pid, why);
+		return -1;
+	}
+	if (reader_open(&r, fd))
+		complain("process %d: %s", pid, r.error);
+	else if (!find_slot(&r, proc_inner_pid(pid), &slot))
+		complain("process %d: it has no counters in its segment (it has"
+			 " not allocated yet)", pid);
+	else if (reader_snapshot(&r, slot, s))
+		complain("process %d: %s", pid, r.error);
+	else
+		rc = 0;
+	close(fd);
+	return rc;
+}
+
+int stat_main(int argc, char **argv)
+{
+	struct options o = { .format = MEMHOOK_TEXT };
+	struct mh_snapshot s;
+	struct mh_out out;
+	int rc = parse(argc, argv, &o), fd;
+
+	if (rc)
+		return rc - 1;
+	if (!proc_exists(o.pid)) {
+		complain("process %d: no such process", o.pid);
+		return 1;
+	}
+	if (read_process(o.pid, &s))
+		return 1;
+	s.pid = o.pid;
+	s.process.rss_bytes = proc_rss(o.pid);
+	fd = open_output(o.output, STDOUT_FILENO);
+	if (fd < 0)
+		return 1;
+	mh_out_init(&out, fd);
+	if (o.format == MEMHOOK_JSON) {
+		mh_report_json(&out, &s);
+		mh_out_str(&out, "\n");
+	} else {
+		mh_report_text(&out, &s);
+	}
+	mh_out_flush(&out);
+	reader_free(&s);
+	if (out.error)
+		complain("the report could not be written: %s", strerror(out.error));
+	return out.error ? 1 : 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the subcommands share. */
+#ifndef TOOL_H
+#define TOOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "reader.h"
+#include "report.h"
+
+#define EXIT_USAGE 2
+
+/* One subcommand: argv[0] is its name.  Returns the exit status. */
+int run_main(int argc, char **argv);
+int stat_main(int argc, char **argv);
+int header_main(int argc, char **argv);
+
+/* "memhook SUBCOMMAND: ..." on standard error. */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+extern const char *subcommand;
+
+/* "text" or "json" to enum memhook_format; -1 after a complaint. */
+int parse_format(const char *text);
+
+/* Open for a report: -1 after a complaint.  NULL means `otherwise`. */
+int open_output(const char *path, int otherwise);
+
+/* Standard output is closed with a check: 1 when it could not be written. */
+int close_stdout(void);
+
+/* proc.c */
+uint64_t proc_rss(int pid);      /* bytes, 0: not known */
+int proc_exists(int pid);
+int proc_inner_pid(int pid);     /* its number in its own namespace */
+/* The segment of a process: its descriptor, or -1 with *why. */
+int proc_segment(int pid, const char **why);
+
+#endif /* TOOL_H */
