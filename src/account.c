@@ -6,8 +6,8 @@
 
 /*
  * Peaks are made from sums that several threads add to; each add is an
- * atomic read-modify-write on a shared line, which is why it happens once in
- * 64 KiB and not once per block.  Nothing is ordered by them: relaxed.
+ * atomic read-modify-write on a shared line, which is why it happens when
+ * much has changed and not once per block.  Nothing is ordered by them: relaxed.
  */
 static void coarse_add(struct mh_coarse *c, int64_t change)
 {
@@ -21,13 +21,6 @@ static void coarse_add(struct mh_coarse *c, int64_t change)
 		;
 }
 
-/* Whole steps between two values of a counter that only grows. */
-static int64_t steps(uint64_t old, uint64_t now)
-{
-	return (int64_t)(((now >> MH_STEP_BITS) - (old >> MH_STEP_BITS))
-			 << MH_STEP_BITS);
-}
-
 void mh_publish_net(struct mh_hot *h)
 {
 	int64_t change = (int64_t)(h->net - MH_NET);
@@ -36,13 +29,25 @@ void mh_publish_net(struct mh_hot *h)
 	coarse_add(&mh_area->total, change);
 }
 
-void *mh_publish_alloc(struct mh_hot *h, uint64_t owner, size_t size, void *block)
+/* Only this thread writes the row and what it published of it. */
+static void publish_row(struct mh_hot *h, uint64_t owner)
 {
-	uint64_t now = atomic_load_explicit(&h->rows[owner].alloc_bytes, MH_RELAXED);
-	int64_t change = steps(now - size, now);
+	struct mh_row *row = &h->rows[owner];
+	int64_t *published = (int64_t *)(h->rows + mh_area->owners_max) + owner;
+	int64_t net, change;
 
-	if (change)
-		coarse_add(&mh_coarse(mh_area)[owner], change);
+	net = (int64_t)(atomic_load_explicit(&row->alloc_bytes, MH_RELAXED) -
+			atomic_load_explicit(&row->free_bytes, MH_RELAXED));
+	change = net - *published;
+	if (change < MH_STEP && change > -MH_STEP)
+		return;
+	*published = net;
+	coarse_add(&mh_coarse(mh_area)[owner], change);
+}
+
+void *mh_publish_alloc(struct mh_hot *h, uint64_t owner, void *block)
+{
+	publish_row(h, owner);
 	if (h->net >> MH_STEP_BITS) {
 		mh_publish_net(h);
 		mh_heap_tick();
@@ -50,13 +55,9 @@ void *mh_publish_alloc(struct mh_hot *h, uint64_t owner, size_t size, void *bloc
 	return block;
 }
 
-void mh_publish_free(struct mh_hot *h, uint64_t owner, size_t size)
+void mh_publish_free(struct mh_hot *h, uint64_t owner)
 {
-	uint64_t now = atomic_load_explicit(&h->rows[owner].free_bytes, MH_RELAXED);
-	int64_t change = steps(now - size, now);
-
-	if (change)
-		coarse_add(&mh_coarse(mh_area)[owner], -change);
+	publish_row(h, owner);
 	if (h->net >> MH_STEP_BITS)
 		mh_publish_net(h);
 }
@@ -64,29 +65,21 @@ void mh_publish_free(struct mh_hot *h, uint64_t owner, size_t size)
 void mh_shared_alloc(uint64_t owner, size_t size)
 {
 	struct mh_row *row = &mh_shard(mh_area, 0)[owner];
-	uint64_t old;
-	int64_t change;
 
-	old = atomic_fetch_add_explicit(&row->alloc_bytes, size, MH_RELAXED);
+	atomic_fetch_add_explicit(&row->alloc_bytes, size, MH_RELAXED);
 	atomic_fetch_add_explicit(&row->alloc_calls, 1, MH_RELAXED);
-	change = steps(old, old + size);
-	if (change)
-		coarse_add(&mh_coarse(mh_area)[owner], change);
+	coarse_add(&mh_coarse(mh_area)[owner], (int64_t)size);
 	coarse_add(&mh_area->total, (int64_t)size);
 }
 
 void mh_shared_free(uint64_t owner, size_t size)
 {
 	struct mh_row *row = &mh_shard(mh_area, 0)[owner];
-	uint64_t old;
-	int64_t change;
 
 	/* release: as in mh_count_free() */
-	old = atomic_fetch_add_explicit(&row->free_bytes, size, memory_order_release);
+	atomic_fetch_add_explicit(&row->free_bytes, size, memory_order_release);
 	atomic_fetch_add_explicit(&row->free_calls, 1, memory_order_release);
-	change = steps(old, old + size);
-	if (change)
-		coarse_add(&mh_coarse(mh_area)[owner], -change);
+	coarse_add(&mh_coarse(mh_area)[owner], -(int64_t)size);
 	coarse_add(&mh_area->total, -(int64_t)size);
 }
 

@@ -16,18 +16,19 @@
 #define MH_RELAXED memory_order_relaxed
 
 /*
- * Coarse sums move in steps of 64 KiB: a row's when alloc_bytes or
- * free_bytes crosses a multiple of it, the process's when a thread's net
- * change has gone 32 KiB either way.  `net` is kept with MH_NET added, so
- * that one unsigned compare sees both ends.
+ * A row is looked at when alloc_bytes or free_bytes crosses a multiple of
+ * 32 KiB, and its net change published when that is 32 KiB or more: so a
+ * thread is never more than 64 KiB off.  The process's total likewise, by
+ * `net`, which is kept with MH_NET added so that one unsigned compare sees
+ * both ends.
  */
-#define MH_STEP_BITS 16
+#define MH_STEP_BITS 15
+#define MH_STEP (INT64_C(1) << MH_STEP_BITS)
 #define MH_NET (UINT64_C(1) << (MH_STEP_BITS - 1))
 
-/* Tail call of the hot path, after an allocation of `size`.  Returns `block`. */
-MH_COLD void *mh_publish_alloc(struct mh_hot *h, uint64_t owner, size_t size,
-			       void *block);
-MH_COLD void mh_publish_free(struct mh_hot *h, uint64_t owner, size_t size);
+/* Tail call of the hot path.  Returns `block`. */
+MH_COLD void *mh_publish_alloc(struct mh_hot *h, uint64_t owner, void *block);
+MH_COLD void mh_publish_free(struct mh_hot *h, uint64_t owner);
 void mh_publish_net(struct mh_hot *h);
 
 /* The same without a hot line: into shard 0, atomically. */
@@ -48,7 +49,7 @@ static inline void *mh_count_alloc(struct mh_hot *h, struct mh_row *row,
 	atomic_store_explicit(&row->alloc_calls, calls + 1, MH_RELAXED);
 	h->net = net;
 	if (mh_unlikely(((old ^ now) | net) >> MH_STEP_BITS))
-		return mh_publish_alloc(h, owner, size, block);
+		return mh_publish_alloc(h, owner, block);
 	return block;
 }
 

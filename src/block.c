@@ -10,6 +10,12 @@
 #include "owner.h"
 #include "process.h"
 
+static MH_COLD void *no_memory(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
 /* Write the cookie and count, with a hot line or without one. */
 static void *charge(struct mh_hot *h, uint64_t owner, void *block, size_t size,
 		    uint64_t meta)
@@ -26,7 +32,7 @@ static void credit(struct mh_hot *h, uint64_t owner, size_t size)
 	if (!h)
 		mh_shared_free(owner, size);
 	else if (mh_count_free(h, &h->rows[owner], size))
-		mh_publish_free(h, owner, size);
+		mh_publish_free(h, owner);
 }
 
 static uint64_t owner_now(struct mh_hot *h, const void *caller)
@@ -45,10 +51,8 @@ void *mh_alloc_cold(size_t size, uint64_t meta, int zero, const void *caller)
 	char *start;
 	void *block;
 
-	if (size > MH_SIZE_MAX) {
-		errno = ENOMEM;
-		return NULL;
-	}
+	if (size > MH_SIZE_MAX)
+		return no_memory();
 	h = mh_attach();
 	owner = owner_now(h, caller);
 	block = h && size <= MH_CACHED_MAX ? mh_cache_pop(h->cache, size) : NULL;
@@ -64,24 +68,33 @@ void *mh_alloc_cold(size_t size, uint64_t meta, int zero, const void *caller)
 	return charge(h, owner, start + MH_COOKIE_SIZE, size, meta);
 }
 
-/* Nothing cached, or too large for that. */
-void *mh_alloc_fresh(size_t size, uint64_t meta, int zero)
+/* After the backend's call: a load costs less than a register saved across. */
+static inline __attribute__((always_inline)) void *charge_current(char *start, size_t size,
+								  uint64_t meta)
 {
-	struct mh_hot *h;
-	char *start;
+	struct mh_hot *h = mh_hot;
+	uint64_t owner = atomic_load_explicit(&h->owner, MH_RELAXED);
+	char *block = start + MH_COOKIE_SIZE;
 
-	if (mh_unlikely(size > MH_SIZE_MAX)) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	start = zero ? mh_backend_calloc(size + MH_COOKIE_SIZE)
-		     : mh_backend_malloc(size + MH_COOKIE_SIZE);
 	if (mh_unlikely(!start))
 		return NULL;
-	/* After the call: a load costs less than a register saved across it. */
-	h = mh_hot;
-	return charge(h, atomic_load_explicit(&h->owner, MH_RELAXED),
-		      start + MH_COOKIE_SIZE, size, meta);
+	mh_cookie_write(block, mh_cookie_w0(size, owner), meta, h->secret);
+	return mh_count_alloc(h, &h->rows[owner], owner, size, block);
+}
+
+/* Nothing cached, or too large for that. */
+void *mh_alloc_fresh(size_t size, uint64_t meta)
+{
+	if (mh_unlikely(size > MH_SIZE_MAX))
+		return no_memory();
+	return charge_current(mh_backend_malloc(size + MH_COOKIE_SIZE), size, meta);
+}
+
+void *mh_calloc_fresh(size_t size, uint64_t meta)
+{
+	if (mh_unlikely(size > MH_SIZE_MAX))
+		return no_memory();
+	return charge_current(mh_backend_calloc(size + MH_COOKIE_SIZE), size, meta);
 }
 
 /*
@@ -96,17 +109,13 @@ void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, const void *cal
 
 	if (align <= MH_COOKIE_SIZE)
 		return mh_alloc(size, meta, 0, caller);
-	if (size > MH_SIZE_MAX || align > MH_SIZE_MAX - size) {
-		errno = ENOMEM;
-		return NULL;
-	}
+	if (size > MH_SIZE_MAX || align > MH_SIZE_MAX - size)
+		return no_memory();
 	h = mh_attach();
 	owner = owner_now(h, caller);
 	start = mh_backend_memalign(align, align + size);
-	if (!start) {
-		errno = ENOMEM;
-		return NULL;
-	}
+	if (!start)
+		return no_memory();
 	meta |= MH_META(0, 0, __builtin_ctzl(align));
 	return charge(h, owner, start + align, size, meta);
 }
@@ -125,7 +134,7 @@ void mh_free_publish(void *block, uint64_t owner, size_t size)
 {
 	struct mh_hot *h = mh_hot;
 
-	mh_publish_free(h, owner, size);
+	mh_publish_free(h, owner);
 	if (size > MH_CACHED_MAX || !mh_cache_push(h->cache, block, size))
 		mh_release(block, size);
 }
@@ -213,10 +222,8 @@ void *mh_realloc(void *block, size_t size, const void *caller)
 	}
 	h = mh_attach();
 	meta = mh_verify(block, "realloc()", caller);
-	if (!meta || size > MH_SIZE_MAX) {
-		errno = ENOMEM;
-		return NULL;
-	}
+	if (!meta || size > MH_SIZE_MAX)
+		return no_memory();
 	w0 = mh_cookie(block)->w0;
 	if (MH_META_KIND(meta) != MEMHOOK_MALLOC)
 		mh_warn_mismatch(block, meta, MH_LIVE_MALLOC, caller);

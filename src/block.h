@@ -20,7 +20,8 @@
 
 /* block.c */
 MH_COLD void *mh_alloc_cold(size_t size, uint64_t meta, int zero, const void *caller);
-void *mh_alloc_fresh(size_t size, uint64_t meta, int zero);
+void *mh_alloc_fresh(size_t size, uint64_t meta);
+void *mh_calloc_fresh(size_t size, uint64_t meta);
 void mh_release(void *block, size_t size);
 MH_COLD void mh_free_publish(void *block, uint64_t owner, size_t size);
 MH_COLD void mh_free_cold(void *block, uint64_t meta, size_t claimed, const void *caller);
@@ -44,11 +45,9 @@ mh_alloc(size_t size, uint64_t meta, int zero, const void *caller)
 
 	if (mh_unlikely(!row))
 		return mh_alloc_cold(size, meta, zero, caller);
-	if (mh_unlikely(size > MH_CACHED_MAX))
-		return mh_alloc_fresh(size, meta, zero);
-	block = mh_cache_pop(h->cache, size);
+	block = mh_likely(size <= MH_CACHED_MAX) ? mh_cache_pop(h->cache, size) : NULL;
 	if (mh_unlikely(!block))
-		return mh_alloc_fresh(size, meta, zero);
+		return zero ? mh_calloc_fresh(size, meta) : mh_alloc_fresh(size, meta);
 	if (zero)
 		memset(block, 0, size);
 	owner = atomic_load_explicit(&h->owner, MH_RELAXED);

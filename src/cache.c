@@ -5,23 +5,31 @@
 #define TWICE(n) AT(n), AT(n)
 #define FOUR(n) TWICE(n), TWICE(n)
 #define EIGHT(n) FOUR(n), FOUR(n)
+#define SIXTEEN(n) EIGHT(n), EIGHT(n)
+#define THIRTYTWO(n) SIXTEEN(n), SIXTEEN(n)
 
-const uint16_t mh_bin_at[64 + 1] = {
+const uint16_t mh_bin_at[MH_HELD_MAX / 16 + 1] = {
 	0,						/* (no block) */
 	AT(0), AT(1), AT(2), AT(3),			/* 16 .. 64 */
 	AT(4), AT(5), AT(6), AT(7),			/* 80 .. 128 */
 	TWICE(8), TWICE(9), TWICE(10), TWICE(11),	/* 160 .. 256 */
 	FOUR(12), FOUR(13), FOUR(14), FOUR(15),		/* 320 .. 512 */
-	EIGHT(16), EIGHT(17), EIGHT(18), EIGHT(19)	/* 640 .. 1024 */
+	EIGHT(16), EIGHT(17), EIGHT(18), EIGHT(19),	/* 640 .. 1024 */
+	SIXTEEN(20), SIXTEEN(21), SIXTEEN(22), SIXTEEN(23), /* 1280 .. 2048 */
+	THIRTYTWO(24), THIRTYTWO(25), THIRTYTWO(26), THIRTYTWO(27) /* .. 4096 */
 };
 
-/* 62 x 576 + 16 x 832 + 4 x 1664 + 2 x 3328 = 62,336 bytes: under 64 KiB. */
+/*
+ * Slots for 128, 256, 512, 1024, 2048 and 4096 held bytes and less: 38 x 576
+ * + 8 x 832 + 4 x 1664 + 2 x 3328 + 6656 + 13312 = 61,824, under 64 KiB.
+ */
 void mh_cache_init(struct mh_cache *cache)
 {
+	static const uint8_t limit[MH_BINS / 4] = { 38, 38, 8, 4, 2, 1, 1 };
 	unsigned i;
 
 	for (i = 0; i < MH_BINS; i++)
-		cache->bin[i].limit = i < 8 ? MH_BIN_SLOTS : i < 12 ? 16 : i < 16 ? 4 : 2;
+		cache->bin[i].limit = limit[i / 4];
 }
 
 void mh_cache_flush(struct mh_cache *cache)

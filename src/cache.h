@@ -28,9 +28,10 @@
  * steps of 16 up to 128, then four to a doubling.  jemalloc(3), "size
  * classes", table 1.
  */
-#define MH_BINS 20
-#define MH_CACHED_MAX (1024 - MH_COOKIE_SIZE) /* greatest request */
-#define MH_BIN_SLOTS 62
+#define MH_BINS 28
+#define MH_HELD_MAX 4096
+#define MH_CACHED_MAX (MH_HELD_MAX - MH_COOKIE_SIZE) /* greatest request */
+#define MH_BIN_SLOTS 38
 
 struct mh_bin {
 	_Atomic uint32_t count;
@@ -46,7 +47,7 @@ struct mh_cache {
 _Static_assert(sizeof(struct mh_bin) % 64 == 0 || sizeof(void *) < 8, "whole lines");
 
 /* Offset of the bin in the cache, by held bytes / 16, rounded up. */
-extern const uint16_t mh_bin_at[64 + 1];
+extern const uint16_t mh_bin_at[MH_HELD_MAX / 16 + 1];
 
 void mh_cache_init(struct mh_cache *cache);
 void mh_cache_flush(struct mh_cache *cache); /* all of it to the backend */

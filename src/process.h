@@ -68,8 +68,7 @@ static inline struct mh_row *mh_base(const struct mh_area *a)
 
 static inline struct mh_row *mh_shard(const struct mh_area *a, uint32_t shard)
 {
-	return (struct mh_row *)((char *)a + a->shards_offset) +
-	       (size_t)shard * a->owners_max;
+	return (struct mh_row *)((char *)a + a->shards_offset + shard * a->shard_stride);
 }
 
 /* Memory of our own: what exists of the area, and the hot lines. */

@@ -34,7 +34,9 @@ void mh_area_layout(struct mh_area *area, uint32_t owners_max, uint32_t shards_m
 	area->base_offset = at;
 	at = round_up(at + owners * sizeof(struct mh_row), SHARD_ALIGN);
 	area->shards_offset = at;
-	area->area_size = at + shards_max * owners * sizeof(struct mh_row);
+	area->shard_stride =
+		round_up(owners * (sizeof(struct mh_row) + sizeof(int64_t)), TABLE_ALIGN);
+	area->area_size = at + shards_max * area->shard_stride;
 }
 
 uint64_t mh_area_stride(void)

@@ -8,7 +8,7 @@
 #include "segment.h"
 
 /*
- * 65,536 owners x 32 bytes make a shard of 2 MiB, of which only touched
+ * 65,536 owners x 40 bytes make a shard of 2.5 MiB, of which only touched
  * pages exist; 4,096 threads have one of their own, the rest share shard 0.
  */
 #if SIZE_MAX > 0xffffffff

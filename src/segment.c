@@ -22,7 +22,7 @@
 
 /* Dead workers' areas that a run keeps for its report before reusing them. */
 #define KEEP_DEAD 512
-/* Shards where the address space is limited: 16 x 2 MiB. */
+/* Shards where the address space is limited: 16 x 2.5 MiB. */
 #define FEW_SHARDS 16
 
 static int segment_fd = -1;
@@ -334,12 +334,12 @@ int mh_shard_open(uint32_t shard)
 {
 	_Atomic uint64_t *word = &mh_area->shard_open[shard / 64];
 	uint64_t bit = UINT64_C(1) << (shard % 64);
-	size_t size = (size_t)mh_area->owners_max * sizeof(struct mh_row);
 	uint32_t used;
 
 	if (atomic_load(word) & bit)
 		return 0;
-	if (mprotect(mh_shard(mh_area, shard), size, PROT_READ | PROT_WRITE))
+	if (mprotect(mh_shard(mh_area, shard), mh_area->shard_stride,
+		     PROT_READ | PROT_WRITE))
 		return -1;
 	/* release: whoever sees the bit may read the shard */
 	atomic_fetch_or_explicit(word, bit, memory_order_release);

@@ -15,7 +15,9 @@
  *     area + owners_offset   struct mh_owner  [owners_max]
  *     area + coarse_offset   struct mh_coarse [owners_max]
  *     area + base_offset     struct mh_row    [owners_max]   what a reused row began with
- *     area + shards_offset   struct mh_row    [shards_max][owners_max]
+ *     area + shards_offset   shard 0, shard 1, ... each shard_stride bytes apart:
+ *                                struct mh_row [owners_max]
+ *                                int64_t       [owners_max]   net bytes published
  *
  * The file is sparse and never grows: only what is written exists.  All
  * numbers are native endian, all positions are offsets.  A reader believes
@@ -94,7 +96,7 @@ struct mh_owner {
 	char name[MEMHOOK_NAME_MAX];
 };
 
-/* Coarse global sums, published in steps of 64 KiB: peaks come from here. */
+/* Coarse global sums, within 64 KiB of each thread: peaks come from here. */
 struct mh_coarse {
 	_Atomic int64_t live_bytes;
 	_Atomic int64_t peak_bytes;
@@ -123,6 +125,7 @@ struct mh_area {
 	uint64_t coarse_offset;
 	uint64_t base_offset;
 	uint64_t shards_offset;
+	uint64_t shard_stride;
 	uint64_t area_size;
 	int32_t pid;
 	int32_t ppid;

@@ -122,10 +122,10 @@ static struct mh_hot *attach(void)
 	if (!s)
 		return NULL;
 	h = mh_line(s);
-	if (mh_shard_open(s) ||
-	    mprotect(lines + (size_t)s * MH_LINE_STRIDE, MH_LINE_STRIDE,
-		     PROT_READ | PROT_WRITE) ||
-	    mprotect(cache_of(s), MH_CACHE_STRIDE, PROT_READ | PROT_WRITE)) {
+	/* The shard last: that it is open tells others that its line is. */
+	if (mprotect(h, MH_LINE_STRIDE, PROT_READ | PROT_WRITE) ||
+	    mprotect(cache_of(s), MH_CACHE_STRIDE, PROT_READ | PROT_WRITE) ||
+	    mh_shard_open(s)) {
 		leave_shard(s);
 		return NULL;
 	}

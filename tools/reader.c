@@ -122,8 +122,9 @@ static int read_area(struct reader *r, uint32_t i, struct mh_area *a)
 	    !fits(a, a->owners_offset, a->owners_max, sizeof(struct mh_owner)) ||
 	    !fits(a, a->coarse_offset, a->owners_max, sizeof(struct mh_coarse)) ||
 	    !fits(a, a->base_offset, a->owners_max, sizeof(struct mh_row)) ||
-	    !fits(a, a->shards_offset, (uint64_t)a->shards_max * a->owners_max,
-		  sizeof(struct mh_row)))
+	    a->shard_stride < a->owners_max * sizeof(struct mh_row) ||
+	    a->shard_stride > a->area_size ||
+	    !fits(a, a->shards_offset, a->shards_max, a->shard_stride))
 		return fail(r, "broken segment: an area contradicts itself");
 	if (a->owners_used > a->owners_max)
 		a->owners_used = a->owners_max;
@@ -141,13 +142,12 @@ static int read_area(struct reader *r, uint32_t i, struct mh_area *a)
 static int sum_shards(struct reader *r, uint32_t i, const struct mh_area *a,
 		      struct mh_sum *sum, struct mh_row *buf)
 {
-	uint64_t size = (uint64_t)a->owners_max * sizeof(struct mh_row);
 	uint64_t want = (uint64_t)a->owners_used * sizeof(struct mh_row);
 	uint32_t s, row;
 
 	memset(sum, 0, a->owners_used * sizeof(*sum));
 	for (s = 0; s < a->shards_used; s++) {
-		uint64_t at = area_at(r, i) + a->shards_offset + s * size;
+		uint64_t at = area_at(r, i) + a->shards_offset + s * a->shard_stride;
 		off_t data = lseek(r->fd, (off_t)at, SEEK_DATA);
 
 		if (data < 0 && errno == ENXIO)
