@@ -7,6 +7,8 @@
  *
  * Built with -fexceptions: bad_alloc passes through these frames.
  */
+#ifdef PIC
+
 #include <dlfcn.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -255,3 +257,5 @@ void op_delete_array_sized_align(void *block, size_t size, size_t align)
 	(void)align;
 	mh_free(block, ARRAY, size, CALLER);
 }
+
+#endif /* PIC */

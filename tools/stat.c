@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* memhook stat PID: the owners of a running process. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,6 +126,10 @@ int stat_main(int argc, char **argv)
 
 	if (rc)
 		return rc - 1;
+#ifdef MEMHOOK_PASSTHROUGH
+	complain("this memhook was built --without-jemalloc and counts nothing");
+	return 1;
+#endif
 	if (!proc_exists(o.pid)) {
 		complain("process %d: no such process", o.pid);
 		return 1;

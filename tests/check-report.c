@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * check-report FILE [TEXT]: is it a report, do its owners add up to its
+ * totals, and does it contain TEXT?
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+static const char *file;
+
+static int bad(const char *what)
+{
+	fprintf(stderr, "%s: %s\n", file, what);
+	return 1;
+}
+
+static int64_t number(json_object *o, const char *key)
+{
+	json_object *n = json_object_object_get(o, key);
+
+	if (!json_object_is_type(n, json_type_int)) {
+		bad(key);
+		exit(1);
+	}
+	return json_object_get_int64(n);
+}
+
+static const char *const seven[] = { "live_bytes",  "live_blocks", "peak_bytes",
+				     "alloc_bytes", "alloc_calls", "free_bytes",
+				     "free_calls" };
+
+static int check_sums(json_object *report)
+{
+	json_object *owners = json_object_object_get(report, "owners");
+	json_object *totals = json_object_object_get(report, "totals");
+	size_t i, n = json_object_array_length(owners);
+	int64_t bytes = 0, blocks = 0;
+
+	for (i = 0; i < n; i++) {
+		json_object *o = json_object_array_get_idx(owners, i);
+		size_t k;
+
+		for (k = 0; k < 7; k++)
+			if (number(o, seven[k]) < 0)
+				return bad("a negative number");
+		if (number(o, "peak_bytes") < number(o, "live_bytes"))
+			return bad("a peak below what is live");
+		bytes += number(o, "live_bytes");
+		blocks += number(o, "live_blocks");
+	}
+	if (bytes != number(totals, "live_bytes") ||
+	    blocks != number(totals, "live_blocks"))
+		return bad("the owners do not add up to the total");
+	if (number(totals, "alloc_calls") == 0)
+		return bad("nothing was counted");
+	return 0;
+}
+
+static int check_process(json_object *report)
+{
+	if (strcmp(json_object_get_string(json_object_object_get(report, "schema")),
+		   "memhook/1"))
+		return bad("schema");
+	if (!json_object_get_boolean(json_object_object_get(report, "consistent")))
+		return bad("not consistent");
+	number(json_object_object_get(report, "process"), "rss_bytes");
+	number(report, "pid");
+	return check_sums(report);
+}
+
+static int contains(const char *text)
+{
+	FILE *f = fopen(file, "r");
+	char *line = NULL;
+	size_t room = 0;
+	int found = 0;
+
+	while (f && getline(&line, &room, f) > 0)
+		found |= strstr(line, text) != NULL;
+	free(line);
+	if (f)
+		fclose(f);
+	return found;
+}
+
+int main(int argc, char **argv)
+{
+	json_object *report, *workers;
+	size_t i;
+
+	if (argc < 2)
+		return 2;
+	file = argv[1];
+	report = json_object_from_file(file);
+	if (!report)
+		return bad(json_util_get_last_err());
+	if (check_process(report))
+		return 1;
+	workers = json_object_object_get(report, "workers");
+	for (i = 0; workers && i < json_object_array_length(workers); i++)
+		if (number(json_object_array_get_idx(workers, i), "pid") <= 0)
+			return bad("a worker without pid");
+	if (argc > 2 && !contains(argv[2]))
+		return bad("the text is missing");
+	json_object_put(report);
+	return 0;
+}

@@ -1,0 +1,14 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# memhook run of the build that counts nothing: says so in one line, and runs.
+set -eu
+: "${MEMHOOK_TOOL:?}"
+[ "${MEMHOOK_MODE:-jemalloc}" = passthrough ] || exit 77
+
+"$MEMHOOK_TOOL" --version | grep -q '(passthrough)'
+status=0
+said=$("$MEMHOOK_TOOL" run -- sh -c 'echo out; exit 5' 2>&1) || status=$?
+[ "$status" = 5 ]
+[ "$said" = "memhook run: this memhook was built --without-jemalloc and counts nothing
+out" ]
+if "$MEMHOOK_TOOL" stat $$ 2> /dev/null; then exit 1; fi
