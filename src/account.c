@@ -83,14 +83,6 @@ void mh_shared_free(uint64_t owner, size_t size)
 	coarse_add(&mh_area->total, -(int64_t)size);
 }
 
-/* Is shard s accessible in this process?  Others read as zeros. */
-static int shard_is_open(const struct mh_area *area, uint32_t s)
-{
-	/* acquire: pairs with the release in mh_shard_open() */
-	return atomic_load_explicit(&area->shard_open[s / 64], memory_order_acquire) >>
-		       (s % 64) & 1;
-}
-
 void mh_sum(const struct mh_area *area, uint32_t owner, struct mh_sum *sum)
 {
 	const struct mh_row *base = &mh_base(area)[owner];
@@ -101,7 +93,7 @@ void mh_sum(const struct mh_area *area, uint32_t owner, struct mh_sum *sum)
 	for (s = 0; s < n; s++) {
 		const struct mh_row *row = &mh_shard(area, s)[owner];
 
-		if (!shard_is_open(area, s))
+		if (!mh_shard_is_open(s))
 			continue;
 		/* acquire: pairs with the release in mh_count_free() */
 		sum->free_calls += atomic_load_explicit(&row->free_calls,
@@ -113,7 +105,7 @@ void mh_sum(const struct mh_area *area, uint32_t owner, struct mh_sum *sum)
 	for (s = 0; s < n; s++) {
 		const struct mh_row *row = &mh_shard(area, s)[owner];
 
-		if (!shard_is_open(area, s))
+		if (!mh_shard_is_open(s))
 			continue;
 		sum->alloc_bytes += atomic_load_explicit(&row->alloc_bytes, MH_RELAXED);
 		sum->alloc_calls += atomic_load_explicit(&row->alloc_calls, MH_RELAXED);

@@ -35,15 +35,8 @@ void mh_cache_init(struct mh_cache *cache)
 void mh_cache_flush(struct mh_cache *cache)
 {
 	struct mh_bin *bin;
-	uint32_t n;
 
-	for (bin = cache->bin; bin < cache->bin + MH_BINS; bin++) {
-		while ((n = atomic_load_explicit(&bin->count, memory_order_relaxed))) {
-			void *block = atomic_load_explicit(&bin->slot[n - 1],
-							   memory_order_relaxed);
-
-			atomic_store_explicit(&bin->count, n - 1, memory_order_relaxed);
-			mh_backend_free(mh_cookie(block));
-		}
-	}
+	for (bin = cache->bin; bin < cache->bin + MH_BINS; bin++)
+		while (bin->count)
+			mh_backend_free(mh_cookie(bin->slot[--bin->count]));
 }

@@ -8,15 +8,14 @@
  * What is counted is not touched by it: a free is counted when it happens.
  * A full bin sends the block to the backend, an empty one asks it.
  *
- * The bins lie in memory that fork copies, not wipes: a child's threads go
- * on with what its parent's lines held.  A thread that was pushing or
- * popping at that instant loses at most one block to the child, because a
- * slot is written before it is counted and uncounted before it is used.
+ * Fork wipes the bins (MADV_WIPEONFORK): the pages of threads that run are
+ * not copied at one instant, so the same block could lie in two bins of the
+ * child (seen: it crashed).  What they held is lost to the child, as are the
+ * backend's own caches of those threads.
  */
 #ifndef MH_CACHE_H
 #define MH_CACHE_H
 
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,9 +33,9 @@
 #define MH_BIN_SLOTS 38
 
 struct mh_bin {
-	_Atomic uint32_t count;
+	uint32_t count;
 	uint32_t limit;
-	void *_Atomic slot[MH_BIN_SLOTS];
+	void *slot[MH_BIN_SLOTS];
 	uint64_t spare;
 };
 
@@ -62,13 +61,13 @@ static inline struct mh_bin *mh_bin(struct mh_cache *cache, size_t size)
 static inline void *mh_cache_pop(struct mh_cache *cache, size_t size)
 {
 	struct mh_bin *bin = mh_bin(cache, size);
-	uint32_t n = atomic_load_explicit(&bin->count, memory_order_relaxed);
+	uint32_t n = bin->count;
 	void *block;
 
 	if (__builtin_expect(n == 0, 0))
 		return NULL;
-	block = atomic_load_explicit(&bin->slot[n - 1], memory_order_relaxed);
-	atomic_store_explicit(&bin->count, n - 1, memory_order_relaxed);
+	block = bin->slot[n - 1];
+	bin->count = n - 1;
 	return block;
 }
 
@@ -76,13 +75,12 @@ static inline void *mh_cache_pop(struct mh_cache *cache, size_t size)
 static inline int mh_cache_push(struct mh_cache *cache, void *block, size_t size)
 {
 	struct mh_bin *bin = mh_bin(cache, size);
-	uint32_t n = atomic_load_explicit(&bin->count, memory_order_relaxed);
+	uint32_t n = bin->count;
 
 	if (__builtin_expect(n >= bin->limit, 0))
 		return 0;
-	atomic_store_explicit(&bin->slot[n], block, memory_order_relaxed);
-	/* release: for a fork between the two stores; see above */
-	atomic_store_explicit(&bin->count, n + 1, memory_order_release);
+	bin->slot[n] = block;
+	bin->count = n + 1;
 	return 1;
 }
 

@@ -51,6 +51,19 @@ void mh_segment_drop(struct mh_area *parents);
 void mh_segment_goodbye(void);
 int mh_shard_open(uint32_t shard);    /* make it accessible: 0 or -1 */
 
+/*
+ * Shards of mh_area that this process made accessible.  Private: the parent
+ * opens more of the area that a child has still mapped, but not for it.
+ */
+extern _Atomic uint64_t mh_shards_open[MH_SHARD_WORDS];
+
+static inline int mh_shard_is_open(uint32_t s)
+{
+	/* acquire: pairs with the release in mh_shard_open() */
+	return atomic_load_explicit(&mh_shards_open[s / 64], memory_order_acquire) >>
+		       (s % 64) & 1;
+}
+
 static inline struct mh_owner *mh_owners(const struct mh_area *a)
 {
 	return (struct mh_owner *)((char *)a + a->owners_offset);

@@ -31,6 +31,8 @@ static ino_t segment_ino;
 static struct mh_run *run; /* header and slots, mapped for good */
 static struct mh_slot *my_slot;
 
+_Atomic uint64_t mh_shards_open[MH_SHARD_WORDS];
+
 static struct mh_slot *slots(void)
 {
 	return (struct mh_slot *)((char *)run + run->slots_offset);
@@ -271,11 +273,10 @@ struct mh_area *mh_segment_claim(void)
 	if (!area)
 		return NULL;
 	mh_area = area;
+	memset((void *)mh_shards_open, 0, sizeof(mh_shards_open));
 	name_rows(area);
-	if (mh_shard_open(0)) {
-		mh_area = had;
+	if (mh_shard_open(0))
 		return NULL;
-	}
 	/* Readers may come.  A forked child fills in its parent's sums first. */
 	if (my_slot && !had)
 		atomic_store(&my_slot->state, MH_SLOT_LIVE);
@@ -332,7 +333,7 @@ void mh_segment_goodbye(void)
 
 int mh_shard_open(uint32_t shard)
 {
-	_Atomic uint64_t *word = &mh_area->shard_open[shard / 64];
+	_Atomic uint64_t *word = &mh_shards_open[shard / 64];
 	uint64_t bit = UINT64_C(1) << (shard % 64);
 	uint32_t used;
 

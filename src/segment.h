@@ -142,7 +142,6 @@ struct mh_area {
 	struct mh_published published;
 	_Alignas(64) struct mh_coarse total;
 	_Alignas(64) _Atomic uint64_t shard_taken[MH_SHARD_WORDS];
-	_Atomic uint64_t shard_open[MH_SHARD_WORDS]; /* accessible in this process */
 };
 
 _Static_assert(sizeof(struct mh_row) == 32, "row: part of the format");

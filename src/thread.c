@@ -17,7 +17,7 @@ __thread memhook_owner mh_scope = MEMHOOK_AUTO;
 /* This thread's key destructor has run: what comes now goes to shard 0. */
 static __thread char ending __attribute__((tls_model("initial-exec")));
 
-static char *caches; /* by shard; not wiped by fork */
+static char *caches; /* by shard */
 static char *lines; /* mh_proc lies where the line of shard 0 would */
 static pthread_key_t exit_key;
 static int have_exit_key;
@@ -46,17 +46,6 @@ int mh_lines_map(void)
 	return 0;
 }
 
-void mh_lines_wipe(void)
-{
-	uint32_t s, n = atomic_load_explicit(&mh_area->shards_used, MH_RELAXED);
-
-	memset(mh_proc, 0, sizeof(*mh_proc));
-	for (s = 1; s < n; s++)
-		if (atomic_load_explicit(&mh_area->shard_open[s / 64], MH_RELAXED) >>
-			    (s % 64) & 1)
-			memset(mh_line(s), 0, sizeof(struct mh_line));
-}
-
 int mh_caches_map(void)
 {
 	size_t size = (size_t)mh_area->shards_max * MH_CACHE_STRIDE;
@@ -65,6 +54,7 @@ int mh_caches_map(void)
 
 	if (p == MAP_FAILED)
 		return -1;
+	madvise(p, size, MADV_WIPEONFORK);
 	madvise(p, size, MADV_NOHUGEPAGE);
 	caches = p;
 	return 0;
@@ -112,6 +102,19 @@ static void leave_shard(uint32_t s)
 static struct mh_cache *cache_of(uint32_t shard)
 {
 	return (struct mh_cache *)(caches + (size_t)shard * MH_CACHE_STRIDE);
+}
+
+void mh_lines_wipe(void)
+{
+	uint32_t s, n = atomic_load_explicit(&mh_area->shards_used, MH_RELAXED);
+
+	memset(mh_proc, 0, sizeof(*mh_proc));
+	for (s = 1; s < n; s++) {
+		if (!mh_shard_is_open(s))
+			continue;
+		memset(mh_line(s), 0, sizeof(struct mh_line));
+		memset(cache_of(s), 0, sizeof(struct mh_cache));
+	}
 }
 
 static struct mh_hot *attach(void)
@@ -230,8 +233,7 @@ static int taken(uint32_t s)
 /* A line may be half set up when we look; its rows tell. */
 #define for_each_line(h, s)                                                      \
 	for ((s) = 1; (s) < atomic_load(&mh_area->shards_used); (s)++)           \
-		if (taken(s) && (atomic_load(&mh_area->shard_open[(s) / 64]) >>  \
-				 ((s) % 64) & 1) && ((h) = mh_line(s)))
+		if (taken(s) && mh_shard_is_open(s) && ((h) = mh_line(s)))
 
 void mh_threads_ask_again(void)
 {
