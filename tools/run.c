@@ -244,20 +244,27 @@ static int exit_status(int status)
 }
 
 #ifdef MEMHOOK_PASSTHROUGH
-static int run(struct run_options *o, const char *path)
+#define COUNTS 0
+#else
+#define COUNTS 1
+#endif
+
+static int run_uncounted(const struct run_options *o, const char *path)
 {
 	complain("this memhook was built --without-jemalloc and counts nothing");
 	execv(path, o->command);
 	complain("%s: %s", path, strerror(errno));
 	return errno == ENOENT ? 127 : 126;
 }
-#else
+
 static int run(struct run_options *o, const char *path)
 {
 	struct run_end end = { 0 };
 	int segment, output, rc;
 	pid_t pid;
 
+	if (!COUNTS)
+		return run_uncounted(o, path);
 	rc = target_check(path, o->follow);
 	if (rc)
 		return rc;
@@ -278,7 +285,6 @@ static int run(struct run_options *o, const char *path)
 		rc = 1;
 	return rc;
 }
-#endif
 
 int run_main(int argc, char **argv)
 {
