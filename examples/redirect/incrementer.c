@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A module that knows only its project's names for malloc and free. */
+#include "inc_malloc.h"
+
+char *make_text(void);
+
+char *make_text(void)
+{
+	char *text = inc_malloc(12);
+
+	return text ? strcpy(text, "hello, heap") : NULL;
+}

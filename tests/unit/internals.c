@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Units of src/, linked from the archive: cookie, cache, layout, report. */
+#include <unistd.h>
+
+#include "../common.h"
+#include "cache.h"
+#include "cookie.h"
+#include "process.h"
+#include "report.h"
+#include "segment-file.h"
+#include "stats.h"
+
+START_TEST(cookie_round_trip)
+{
+	static _Alignas(16) char memory[64];
+	static const size_t sizes[] = { 0, 1, 4096, (size_t)1 << 32, MH_SIZE_MAX };
+	char *block = memory + 16;
+	unsigned kind, align, i;
+
+	for (kind = 0; kind < 3; kind++)
+		for (align = 0; align < 48; align++)
+			for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+				uint64_t meta = MH_META(kind, MH_LIVE, align);
+				uint64_t w0 = mh_cookie_w0(sizes[i], 65535 - i);
+
+				mh_cookie_write(block, w0, meta, 0x1234567890abcdef);
+				ck_assert_uint_eq(mh_cookie_meta(mh_cookie(block), block,
+								 0x1234567890abcdef), meta);
+				ck_assert_uint_eq(mh_cookie_size(w0), sizes[i]);
+				ck_assert_uint_eq(mh_cookie_owner(w0), 65535 - i);
+				mh_cookie_flip(block, meta);
+				ck_assert_uint_eq(MH_META_STATE(mh_cookie_meta(
+							  mh_cookie(block), block,
+							  0x1234567890abcdef)), MH_FREED);
+			}
+}
+END_TEST
+
+/* Each of the 128 bits, another address, another secret: all are noticed. */
+START_TEST(cookie_notices_every_bit)
+{
+	static _Alignas(16) char memory[64];
+	char *block = memory + 16;
+	struct mh_cookie good, bad;
+	int bit;
+
+	mh_cookie_write(block, mh_cookie_w0(100, 7), MH_META(0, MH_LIVE, 0), 99);
+	good = *mh_cookie(block);
+	for (bit = 0; bit < 128; bit++) {
+		bad = good;
+		*(bit < 64 ? &bad.w0 : &bad.w1) ^= UINT64_C(1) << bit % 64;
+		ck_assert_uint_eq(mh_cookie_meta(&bad, block, 99), 0);
+	}
+	ck_assert_uint_eq(mh_cookie_meta(&good, block + 16, 99), 0);
+	ck_assert_uint_eq(mh_cookie_meta(&good, block, 98), 0);
+}
+END_TEST
+
+/* A cached block is as large as any request that its bin may serve. */
+START_TEST(cache_bins_follow_the_backend)
+{
+	static const size_t held[] = { 16,  32,	 48,  64,  80,	96,   112,  128,  160,	192,
+				       224, 256, 320, 384, 448, 512,  640,  768,  896,	1024,
+				       1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096 };
+	static struct mh_cache cache;
+	size_t size, bytes = 0;
+	int bin = 0;
+
+	mh_cache_init(&cache);
+	for (size = 0; size <= MH_CACHED_MAX; size++) {
+		if (size + 16 > held[bin])
+			bin++;
+		ck_assert_ptr_eq(mh_bin(&cache, size), &cache.bin[bin]);
+	}
+	ck_assert_int_eq(bin, MH_BINS - 1);
+	for (bin = 0; bin < MH_BINS; bin++) {
+		ck_assert_uint_ge(cache.bin[bin].limit, 1);
+		ck_assert_uint_le(cache.bin[bin].limit, MH_BIN_SLOTS);
+		bytes += cache.bin[bin].limit * held[bin];
+	}
+	ck_assert_uint_le(bytes, 65536);
+}
+END_TEST
+
+START_TEST(cache_is_bounded)
+{
+	static struct mh_cache cache;
+	char blocks[200];
+	int pushed = 0;
+
+	mh_cache_init(&cache);
+	ck_assert_ptr_null(mh_cache_pop(&cache, 10));
+	while (pushed < 200 && mh_cache_push(&cache, blocks + pushed, 10))
+		pushed++;
+	ck_assert_int_eq(pushed, MH_BIN_SLOTS);
+	while (pushed--)
+		ck_assert_ptr_eq(mh_cache_pop(&cache, 10), blocks + pushed);
+	ck_assert_ptr_null(mh_cache_pop(&cache, 10));
+}
+END_TEST
+
+START_TEST(layout_does_not_overlap)
+{
+	struct mh_area a = { 0 };
+
+	mh_area_layout(&a, 1024, 8);
+	ck_assert_uint_ge(a.owners_offset, sizeof(a));
+	ck_assert_uint_ge(a.coarse_offset, a.owners_offset + 1024 * sizeof(struct mh_owner));
+	ck_assert_uint_ge(a.base_offset, a.coarse_offset + 1024 * sizeof(struct mh_coarse));
+	ck_assert_uint_ge(a.shards_offset, a.base_offset + 1024 * sizeof(struct mh_row));
+	ck_assert_uint_ge(a.shard_stride, 1024 * (sizeof(struct mh_row) + 8));
+	ck_assert_uint_eq(a.area_size, a.shards_offset + 8 * a.shard_stride);
+	ck_assert_uint_le(a.area_size, mh_area_stride());
+}
+END_TEST
+
+START_TEST(derived_numbers)
+{
+	struct mh_owner o = { .state = MEMHOOK_STATE_ACTIVE, .name = "x" };
+	struct mh_sum less = { .alloc_bytes = 5, .free_bytes = 9, .alloc_calls = 1,
+			       .free_calls = 2 };
+	struct mh_sum more = { .alloc_bytes = 9, .free_bytes = 5, .alloc_calls = 2,
+			       .free_calls = 1 };
+	struct memhook_stats s;
+
+	mh_derive(&s, &less, &o, 3, -100);
+	ck_assert_uint_eq(s.live_bytes, 0); /* never negative */
+	ck_assert_uint_eq(s.live_blocks, 0);
+	ck_assert_uint_eq(s.peak_bytes, 0);
+	mh_derive(&s, &more, &o, 3, 2);
+	ck_assert_uint_eq(s.live_bytes, 4);
+	ck_assert_uint_eq(s.peak_bytes, 4); /* never below live */
+	ck_assert(mh_worth_showing(&s));
+	memset(&s, 0, sizeof(s));
+	s.owner = 3;
+	s.state = MEMHOOK_STATE_RETIRED;
+	ck_assert(!mh_worth_showing(&s));
+}
+END_TEST
+
+START_TEST(report_sorts_any_number)
+{
+	static struct memhook_stats owners[1000];
+	struct mh_snapshot s = { .owners = owners };
+	unsigned r = 1, i;
+	size_t n;
+
+	for (n = 0; n <= 1000; n = n * 2 + 1) {
+		for (i = 0; i < n; i++) {
+			r = r * 1103515245 + 12345;
+			owners[i].live_bytes = (r >> 8) % 50;
+			owners[i].owner = i;
+		}
+		s.owner_count = n;
+		mh_report_sort(&s);
+		for (i = 1; i < n; i++)
+			ck_assert(owners[i - 1].live_bytes > owners[i].live_bytes ||
+				  (owners[i - 1].live_bytes == owners[i].live_bytes &&
+				   owners[i - 1].owner < owners[i].owner));
+	}
+}
+END_TEST
+
+START_TEST(segment_file_is_sparse_and_limited)
+{
+	struct mh_run run;
+	int fd = mh_segment_file(1);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pread(fd, &run, sizeof(run), 0), sizeof(run));
+	ck_assert_uint_eq(run.magic, MH_RUN_MAGIC);
+	ck_assert_uint_eq(run.by_run, 1);
+	ck_assert_uint_ge((uint64_t)lseek(fd, 0, SEEK_END),
+			  run.areas_offset + run.areas_max * run.areas_stride);
+	close(fd);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *c = tcase_create("internals");
+
+	tcase_add_test(c, cookie_round_trip);
+	tcase_add_test(c, cookie_notices_every_bit);
+	tcase_add_test(c, cache_bins_follow_the_backend);
+	tcase_add_test(c, cache_is_bounded);
+	tcase_add_test(c, layout_does_not_overlap);
+	tcase_add_test(c, derived_numbers);
+	tcase_add_test(c, report_sorts_any_number);
+	tcase_add_test(c, segment_file_is_sparse_and_limited);
+	return run_case(c);
+}
