@@ -17,24 +17,9 @@
 #include "owner.h"
 #include "process.h"
 
-static struct mh_sum *copy;  /* by row; mapped at the first fork */
+static struct mh_sum *copy;  /* by row */
 static uint32_t copied;      /* rows in it */
 static int others;           /* threads other than the forking one */
-
-static int map_copy(void)
-{
-	void *p;
-
-	if (copy)
-		return 0;
-	p = mmap(NULL, (size_t)mh_area->owners_max * sizeof(*copy),
-		 PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-		 0);
-	if (p == MAP_FAILED)
-		return -1;
-	copy = p;
-	return 0;
-}
 
 static void take_copy(void)
 {
@@ -101,12 +86,11 @@ void mh_fork_adopt(int exactly)
 	int inexact = !exactly || others;
 	uint64_t bound = 0;
 
-	if (map_copy())
-		return;
 	if (exactly)
 		bound = others ? moved_since() : 0;
 	else
 		take_copy();
+	mh_segment_drop_shards(parents);
 	area = mh_segment_claim();
 	if (!area)
 		mh_die("no memory for the counters of a forked child");
@@ -122,13 +106,13 @@ void mh_fork_adopt(int exactly)
 
 static void prepare(void)
 {
-	if (!mh_process_ready())
+	if (!mh_proc)
 		return;
+	if (!mh_process_ready())
+		mh_process_start(); /* a child of _Fork that forks */
 	mh_owners_lock();
 	others = mh_threads_attached() > (mh_hot->rows ? 1 : 0);
-	copied = 0;
-	if (map_copy() == 0)
-		take_copy();
+	take_copy();
 }
 
 static void in_parent(void)
@@ -143,10 +127,23 @@ static void in_child(void)
 		return;
 	if (mh_process_ready())
 		mh_lines_wipe(); /* a kernel that does not do it itself */
-	mh_fork_adopt(copied != 0);
+	mh_fork_adopt(1);
 }
 
 int mh_fork_init(void)
 {
 	return pthread_atfork(prepare, in_parent, in_child);
+}
+
+/* At the start: when a child needs it, there may be no room for it. */
+int mh_fork_map_copy(void)
+{
+	void *p = mmap(NULL, (size_t)mh_area->owners_max * sizeof(*copy),
+		       PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		       -1, 0);
+
+	if (p == MAP_FAILED)
+		return -1;
+	copy = p;
+	return 0;
 }

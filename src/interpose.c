@@ -183,15 +183,31 @@ EXPORT wchar_t *wcsdup(const wchar_t *s)
 	return block ? memcpy(block, s, size) : NULL;
 }
 
+/*
+ * These two are ours by name; what they hand out must fit the free() of the
+ * process, which is another's when another malloc was bound first.
+ */
 EXPORT char *memhook_strdup(const char *s)
 {
-	return copy(s, strlen(s), CALLER);
+	size_t size = strlen(s) + 1;
+	char *theirs;
+
+	if (mh_likely(mh_is_active()))
+		return copy(s, size - 1, CALLER);
+	theirs = malloc(size);
+	return theirs ? memcpy(theirs, s, size) : NULL;
 }
 
 EXPORT void *memhook_lalloc(void *ud, void *block, size_t osize, size_t nsize)
 {
 	(void)ud;
 	(void)osize; /* for a new block Lua puts a type there, not a size */
+	if (mh_unlikely(!mh_is_active())) {
+		if (nsize)
+			return realloc(block, nsize);
+		free(block);
+		return NULL;
+	}
 	if (nsize == 0) {
 		mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, CALLER);
 		return NULL;

@@ -47,6 +47,7 @@ static inline int mh_process_ready(void)
 /* segment.c: the area and its parts */
 int mh_segment_open(void);            /* first process: 0, or -1 and a private area */
 struct mh_area *mh_segment_claim(void); /* another area, for a forked child */
+void mh_segment_drop_shards(struct mh_area *parents);
 void mh_segment_drop(struct mh_area *parents);
 void mh_segment_goodbye(void);
 int mh_shard_open(uint32_t shard);    /* make it accessible: 0 or -1 */
@@ -84,11 +85,9 @@ static inline struct mh_row *mh_shard(const struct mh_area *a, uint32_t shard)
 	return (struct mh_row *)((char *)a + a->shards_offset + shard * a->shard_stride);
 }
 
-/* Memory of our own: what exists of the area, and the hot lines. */
-uint64_t mh_own_bytes(const struct mh_area *area);
-
 /* fork.c */
 int mh_fork_init(void);
+int mh_fork_map_copy(void); /* 0 or -1 */
 void mh_fork_adopt(int exactly);
 
 #endif /* MH_PROCESS_H */

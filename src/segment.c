@@ -18,12 +18,14 @@
 #include "account.h"
 #include "process.h"
 #include "segment-file.h"
-#include "thread.h"
 
 /* Dead workers' areas that a run keeps for its report before reusing them. */
 #define KEEP_DEAD 512
 /* Shards where the address space is limited: 16 x 2.5 MiB. */
 #define FEW_SHARDS 16
+/* Owners where it is narrow, and what is not. */
+#define FEW_OWNERS 4096
+#define ROOMY ((rlim_t)1 << 30)
 
 static int segment_fd = -1;
 static dev_t segment_dev;
@@ -80,24 +82,33 @@ static int inherited_fd(const char *text)
 	char *end;
 	struct stat st;
 	long fd = strtol(text, &end, 10);
-	int high;
 
 	if (*end != ':' || fd < 0 || fd > 1 << 30 || fstat((int)fd, &st) ||
 	    strtoull(end + 1, &end, 10) != st.st_ino || *end)
 		return -1;
+	return (int)fd;
+}
+
+/* Known to be the segment: out of exec's way, unless the next one needs it. */
+static void keep_to_ourselves(void)
+{
+	int high;
+
 	if (mh_settings.follow)
-		return (int)fd; /* the next program looks for it there */
-	high = fcntl((int)fd, F_DUPFD_CLOEXEC, (int)fd + 1);
+		return;
+	high = fcntl(segment_fd, F_DUPFD_CLOEXEC, segment_fd + 1);
 	if (high < 0)
-		return (int)fd;
-	close((int)fd);
-	return high;
+		return;
+	close(segment_fd);
+	segment_fd = high;
 }
 
 static int reusable(struct mh_slot *slot, uint64_t namespace)
 {
 	uint32_t state = atomic_load(&slot->state);
 
+	if (state == MH_SLOT_FREE)
+		return 1; /* claimed once, and not mapped */
 	if (state == MH_SLOT_EXITED)
 		return kill(slot->pid, 0) && errno == ESRCH;
 	return state == MH_SLOT_LIVE && namespace && slot->pid_namespace == namespace &&
@@ -173,13 +184,29 @@ static void *map_area(uint32_t i, size_t size)
 	return p + offset;
 }
 
-static uint32_t shards_allowed(void)
+/*
+ * Sizes to try, the largest first.  A child keeps its parent's rows: they are
+ * in its cookies.  Under a limit of the address space only few shards are
+ * mapped; threads that find none share shard 0.
+ */
+static unsigned candidates(struct mh_area *to)
 {
-	struct rlimit as;
+	struct rlimit as = { RLIM_INFINITY, RLIM_INFINITY };
+	unsigned n = 0;
 
-	if (getrlimit(RLIMIT_AS, &as) == 0 && as.rlim_cur != RLIM_INFINITY)
-		return FEW_SHARDS;
-	return MH_SHARDS_MAX;
+	getrlimit(RLIMIT_AS, &as);
+	if (mh_area) {
+		mh_area_layout(&to[n++], mh_area->owners_max, mh_area->shards_max);
+		if (mh_area->shards_max > FEW_SHARDS)
+			mh_area_layout(&to[n++], mh_area->owners_max, FEW_SHARDS);
+		return n;
+	}
+	if (as.rlim_cur == RLIM_INFINITY)
+		mh_area_layout(&to[n++], MH_OWNERS_MAX, MH_SHARDS_MAX);
+	if (as.rlim_cur >= ROOMY)
+		mh_area_layout(&to[n++], MH_OWNERS_MAX, FEW_SHARDS);
+	mh_area_layout(&to[n++], FEW_OWNERS, FEW_SHARDS);
+	return n;
 }
 
 /*
@@ -219,9 +246,8 @@ static void name_rows(struct mh_area *area)
 	atomic_store(&o[MH_OVERFLOW].state, MEMHOOK_STATE_ACTIVE);
 }
 
-static struct mh_area *shared_area(void)
+static struct mh_area *shared_area(const struct mh_area *layout)
 {
-	struct mh_area layout = { 0 };
 	struct stat ns;
 	uint64_t namespace;
 	uint32_t i;
@@ -232,12 +258,11 @@ static struct mh_area *shared_area(void)
 	i = take_slot(namespace, &used_before);
 	if (i == UINT32_MAX)
 		return NULL;
-	mh_area_layout(&layout, MH_OWNERS_MAX, shards_allowed());
-	p = map_area(i, layout.area_size);
+	p = map_area(i, layout->area_size);
 	/* A reused area is emptied: that gives its memory back, too. */
 	if (p && used_before)
-		madvise(p, layout.area_size, MADV_REMOVE);
-	if (!p || open_area(p, &layout)) {
+		madvise(p, layout->area_size, MADV_REMOVE);
+	if (!p || open_area(p, layout)) {
 		atomic_store(&slots()[i].state, MH_SLOT_FREE);
 		return NULL;
 	}
@@ -249,17 +274,24 @@ static struct mh_area *shared_area(void)
 	return p;
 }
 
-static struct mh_area *private_area(void)
+static struct mh_area *private_area(const struct mh_area *layout)
 {
-	struct mh_area layout = { 0 };
-	void *p;
+	void *p = mmap(NULL, layout->area_size, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	mh_area_layout(&layout, MH_OWNERS_MAX, FEW_SHARDS);
-	p = mmap(NULL, layout.area_size, PROT_NONE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (p == MAP_FAILED || open_area(p, &layout))
-		return NULL;
-	return p;
+	return p == MAP_FAILED || open_area(p, layout) ? NULL : p;
+}
+
+static struct mh_area *new_area(void)
+{
+	struct mh_area layout[3] = { 0 }, *area = NULL;
+	unsigned i, n = candidates(layout);
+
+	for (i = 0; i < n && run && !area; i++)
+		area = shared_area(&layout[i]);
+	for (i = 0; i < n && !area; i++)
+		area = private_area(&layout[i]);
+	return area;
 }
 
 struct mh_area *mh_segment_claim(void)
@@ -267,9 +299,7 @@ struct mh_area *mh_segment_claim(void)
 	struct mh_area *area, *had = mh_area;
 
 	my_slot = NULL;
-	area = run ? shared_area() : NULL;
-	if (!area)
-		area = private_area();
+	area = new_area();
 	if (!area)
 		return NULL;
 	mh_area = area;
@@ -283,9 +313,16 @@ struct mh_area *mh_segment_claim(void)
 	return area;
 }
 
+/* First of all the largest part, to make room for the child's own. */
+void mh_segment_drop_shards(struct mh_area *parents)
+{
+	munmap((char *)parents + parents->shards_offset,
+	       parents->area_size - parents->shards_offset);
+}
+
 void mh_segment_drop(struct mh_area *parents)
 {
-	munmap(parents, parents->area_size);
+	munmap(parents, parents->shards_offset);
 	if (my_slot)
 		atomic_store(&my_slot->state, MH_SLOT_LIVE);
 }
@@ -313,6 +350,7 @@ int mh_segment_open(void)
 
 	if (fd >= 0 && map_run(fd) == 0) {
 		mh_settings.by_run = 1;
+		keep_to_ourselves();
 	} else {
 		fd = mh_segment_file(0);
 		if (fd >= 0 && map_run(fd))
@@ -349,40 +387,4 @@ int mh_shard_open(uint32_t shard)
 	       !atomic_compare_exchange_weak(&mh_area->shards_used, &used, shard + 1))
 		;
 	return 0;
-}
-
-/*
- * By mincore: pages of the area that are in memory.  Only the parts in use
- * are asked for, a table at a time.
- */
-static uint64_t resident(const void *from, size_t size)
-{
-	unsigned char page[64];
-	const char *p = (const char *)((uintptr_t)from & ~(uintptr_t)4095);
-	size_t pages = (size + 4095) / 4096, n, i;
-	uint64_t bytes = 0;
-
-	while (pages) {
-		n = pages < sizeof(page) ? pages : sizeof(page);
-		if (mincore((void *)p, n * 4096, page))
-			return bytes;
-		for (i = 0; i < n; i++)
-			bytes += (page[i] & 1) * (uint64_t)4096;
-		p += n * 4096;
-		pages -= n;
-	}
-	return bytes;
-}
-
-uint64_t mh_own_bytes(const struct mh_area *area)
-{
-	uint32_t s, used = atomic_load(&area->owners_used);
-	uint32_t shards = atomic_load(&area->shards_used);
-	uint64_t bytes = 4096 + mh_lines_bytes();
-
-	bytes += resident(mh_owners(area), used * sizeof(struct mh_owner));
-	bytes += resident(mh_coarse(area), used * sizeof(struct mh_coarse));
-	for (s = 0; s < shards; s++)
-		bytes += resident(mh_shard(area, s), used * sizeof(struct mh_row));
-	return bytes;
 }

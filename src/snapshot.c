@@ -14,7 +14,7 @@
 #include "heapinfo.h"
 #include "process.h"
 #include "report.h"
-#include "segment-file.h"
+#include "thread.h"
 
 void mh_owner_stats(const struct mh_area *area, uint32_t row, struct memhook_stats *s)
 {
@@ -69,6 +69,42 @@ static int collect(const struct mh_area *area, struct mh_snapshot *snap, uint32_
 	return memcmp(&before, &snap->totals, sizeof(before)) == 0;
 }
 
+/*
+ * By mincore: pages of the area that are in memory.  Only the parts in use
+ * are asked for, a table at a time.
+ */
+static uint64_t resident(const void *from, size_t size)
+{
+	unsigned char page[64];
+	const char *p = (const char *)((uintptr_t)from & ~(uintptr_t)4095);
+	size_t pages = (size + 4095) / 4096, n, i;
+	uint64_t bytes = 0;
+
+	while (pages) {
+		n = pages < sizeof(page) ? pages : sizeof(page);
+		if (mincore((void *)p, n * 4096, page))
+			return bytes;
+		for (i = 0; i < n; i++)
+			bytes += (page[i] & 1) * (uint64_t)4096;
+		p += n * 4096;
+		pages -= n;
+	}
+	return bytes;
+}
+
+static uint64_t own_bytes(const struct mh_area *area)
+{
+	uint32_t s, used = atomic_load(&area->owners_used);
+	uint32_t shards = atomic_load(&area->shards_used);
+	uint64_t bytes = 4096 + mh_lines_bytes();
+
+	bytes += resident(mh_owners(area), used * sizeof(struct mh_owner));
+	bytes += resident(mh_coarse(area), used * sizeof(struct mh_coarse));
+	for (s = 0; s < shards; s++)
+		bytes += resident(mh_shard(area, s), used * sizeof(struct mh_row));
+	return bytes;
+}
+
 static void describe(const struct mh_area *area, struct mh_snapshot *snap)
 {
 	const struct mh_published *p = &area->published;
@@ -91,7 +127,7 @@ static void describe(const struct mh_area *area, struct mh_snapshot *snap)
 	snap->process.allocator_metadata_bytes = atomic_load(&p->metadata_bytes);
 	snap->process.rss_bytes = mh_read_rss();
 	snap->process.cookie_bytes = snap->totals.live_blocks * area->cookie_size;
-	snap->process.memhook_bytes = mh_own_bytes(area);
+	snap->process.memhook_bytes = own_bytes(area);
 }
 
 int memhook_report(int fd, int format)

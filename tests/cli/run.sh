@@ -130,6 +130,11 @@ check "stat json" 0 '"schema":"memhook/1"' "$m" stat --format=json "$child"
 kill -STOP "$child"
 check "stat of a stopped process" 0 'is running' "$m" stat "$child"
 kill -CONT "$child"
+if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null; then
+	cp "$m" "$work/tool" && chmod 755 "$work" "$work/tool"
+	check "stat of another user's process" 1 'another user' \
+		setpriv --reuid=65534 --regid=65534 --clear-groups "$work/tool" stat "$child"
+fi
 kill "$child"
 wait $pid
 check "stat of the dead" 1 'no such process' "$m" stat "$child"
