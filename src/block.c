@@ -73,11 +73,13 @@ static inline __attribute__((always_inline)) void *charge_current(char *start, s
 								  uint64_t meta)
 {
 	struct mh_hot *h = mh_hot;
-	uint64_t owner = atomic_load_explicit(&h->owner, MH_RELAXED);
-	char *block = start + MH_COOKIE_SIZE;
+	uint64_t owner;
+	char *block;
 
 	if (mh_unlikely(!start))
 		return NULL;
+	block = start + MH_COOKIE_SIZE;
+	owner = atomic_load_explicit(&h->owner, MH_RELAXED);
 	mh_cookie_write(block, mh_cookie_w0(size, owner), meta, h->secret);
 	return mh_count_alloc(h, &h->rows[owner], owner, size, block);
 }

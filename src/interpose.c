@@ -35,8 +35,13 @@ EXPORT void *malloc(size_t size)
 }
 
 /* By this name the library knows its own malloc from another's. */
+#if __has_attribute(copy)
+#define LIKE(f) __attribute__((copy(f)))
+#else
+#define LIKE(f)
+#endif
 extern __typeof__(malloc) mh_own_malloc
-	__attribute__((alias("malloc"), visibility("hidden"), copy(malloc)));
+	__attribute__((alias("malloc"), visibility("hidden"))) LIKE(malloc);
 
 EXPORT void *calloc(size_t count, size_t size)
 {

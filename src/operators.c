@@ -53,9 +53,9 @@ static __attribute__((noreturn)) void throw_bad_alloc(void)
 static MH_COLD void *new_failed(size_t align, size_t size, uint64_t meta,
 				const void *caller)
 {
-	new_handler (*current)(void) =
-		(new_handler(*)(void))libstdcxx("_ZSt15get_new_handlerv");
+	new_handler (*current)(void);
 
+	current = (new_handler(*)(void))libstdcxx("_ZSt15get_new_handlerv");
 	for (;;) {
 		new_handler handler = current ? current() : NULL;
 		void *block;

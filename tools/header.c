@@ -29,7 +29,7 @@ static void print_guard(const char *format, const char *prefix)
 	char guard[128];
 	size_t i;
 
-	for (i = 0; prefix[i] && i < sizeof(guard) - 1; i++)
+	for (i = 0; i < sizeof(guard) - 1 && prefix[i]; i++)
 		guard[i] = (char)toupper((unsigned char)prefix[i]);
 	guard[i] = '\0';
 	printf(format, guard, guard);
