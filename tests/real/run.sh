@@ -90,7 +90,7 @@ do_python() {
 		verdict SKIP "python3's own tests" "apt install libpython3.11-testsuite"
 		return
 	fi
-	for t in test_list test_dict test_json test_re test_struct test_zlib test_thread \
+	for t in test_list test_dict test_json test_re test_struct test_zlib test_queue \
 		test_threading_local test_ctypes test_array test_bytes test_set test_heapq; do
 		same "python3 -m unittest test.$t" /usr/bin/python3 -m unittest -q "test.$t"
 	done
