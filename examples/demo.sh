@@ -5,7 +5,7 @@
 set -eu
 memhook=${1:?the tool}
 python=/usr/bin/python3
-[ -x "$python" ] || { echo "demo: apt install python3-minimal python3-apt" >&2; exit 1; }
+[ -x "$python" ] || { echo "demo: apt install python3 python3-apt" >&2; exit 1; }
 
 exec "$memhook" run --by=library -- "$python" -c '
 import json, sqlite3, apt_pkg

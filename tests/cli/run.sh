@@ -111,10 +111,25 @@ check "exec'ed programs are not hooked" 0 '^0$' "$m" run -o "$work/e" -- \
 check "but with --follow" 0 '^[1-9]' "$m" run --follow -o "$work/e" -- \
 	sh -c 'sh -c "grep -c libmemhook /proc/\$\$/maps; true"'
 
+# The program that `run` with this pid started, once it is that program.
+child_of() {
+	local i child
+	for ((i = 0; i < 100; i++)); do
+		child=$(cat "/proc/$1/task/$1/children" 2> /dev/null)
+		child=${child%% *}
+		if [ -n "$child" ] && [ "$(cat "/proc/$child/comm")" = sleep ] &&
+			"$m" stat "$child" > /dev/null 2>&1; then
+			echo "$child"
+			return
+		fi
+		sleep 0.1
+	done
+}
+
 # signals: TERM is passed on
 "$m" run -o "$work/t" -- sleep 60 &
 pid=$!
-sleep 0.5
+child_of $pid > /dev/null
 kill -TERM $pid
 wait $pid
 [ $? = 143 ] || { echo "FAIL: SIGTERM was not passed on"; failed=1; }
@@ -122,9 +137,7 @@ wait $pid
 # stat
 "$m" run -o "$work/t" -- sleep 60 &
 pid=$!
-sleep 0.5
-child=$(cat /proc/$pid/task/$pid/children)
-child=${child%% *}
+child=$(child_of $pid)
 check "stat" 0 'is running' "$m" stat "$child"
 check "stat json" 0 '"schema":"memhook/1"' "$m" stat --format=json "$child"
 kill -STOP "$child"
