@@ -26,7 +26,7 @@ AS_IF([test $memhook_mode = jemalloc], [
 		AC_MSG_CHECKING([for $memhook_archive])
 		AS_IF([test -f "$memhook_archive"], [AC_MSG_RESULT([yes])],
 			[AC_MSG_RESULT([no])
-			AC_MSG_ERROR([`basename $memhook_archive` was not found.
+			AC_MSG_ERROR([$memhook_archive was not found.
 It comes with Debian's package libjemalloc-dev: apt install libjemalloc-dev
 (or --with-jemalloc=DIR where the archives are elsewhere,
 or --without-jemalloc for the passthrough, which counts nothing)])])
