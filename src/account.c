@@ -64,7 +64,7 @@ void mh_publish_free(struct mh_hot *h, uint64_t owner)
 
 void mh_shared_alloc(uint64_t owner, size_t size)
 {
-	struct mh_row *row = &mh_shard(mh_area, 0)[owner];
+	struct mh_row *row = &mh_shard(0)[owner];
 
 	atomic_fetch_add_explicit(&row->alloc_bytes, size, MH_RELAXED);
 	atomic_fetch_add_explicit(&row->alloc_calls, 1, MH_RELAXED);
@@ -74,7 +74,7 @@ void mh_shared_alloc(uint64_t owner, size_t size)
 
 void mh_shared_free(uint64_t owner, size_t size)
 {
-	struct mh_row *row = &mh_shard(mh_area, 0)[owner];
+	struct mh_row *row = &mh_shard(0)[owner];
 
 	/* release: as in mh_count_free() */
 	atomic_fetch_add_explicit(&row->free_bytes, size, memory_order_release);
@@ -91,10 +91,11 @@ void mh_sum(const struct mh_area *area, uint32_t owner, struct mh_sum *sum)
 	*sum = (struct mh_sum){ 0 };
 	n = atomic_load_explicit(&area->shards_used, memory_order_acquire);
 	for (s = 0; s < n; s++) {
-		const struct mh_row *row = &mh_shard(area, s)[owner];
+		const struct mh_row *row;
 
 		if (!mh_shard_is_open(s))
 			continue;
+		row = &mh_shard(s)[owner];
 		/* acquire: pairs with the release in mh_count_free() */
 		sum->free_calls += atomic_load_explicit(&row->free_calls,
 							memory_order_acquire);
@@ -103,10 +104,11 @@ void mh_sum(const struct mh_area *area, uint32_t owner, struct mh_sum *sum)
 	}
 	n = atomic_load_explicit(&area->shards_used, memory_order_acquire);
 	for (s = 0; s < n; s++) {
-		const struct mh_row *row = &mh_shard(area, s)[owner];
+		const struct mh_row *row;
 
 		if (!mh_shard_is_open(s))
 			continue;
+		row = &mh_shard(s)[owner];
 		sum->alloc_bytes += atomic_load_explicit(&row->alloc_bytes, MH_RELAXED);
 		sum->alloc_calls += atomic_load_explicit(&row->alloc_calls, MH_RELAXED);
 	}

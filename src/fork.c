@@ -47,7 +47,7 @@ static uint64_t moved_since(void)
 
 static void fill_row(struct mh_area *area, uint32_t row, const struct mh_sum *sum)
 {
-	struct mh_row *to = &mh_shard(area, 0)[row];
+	struct mh_row *to = &mh_shard(0)[row];
 	int64_t live = (int64_t)(sum->alloc_bytes - sum->free_bytes);
 
 	atomic_store(&to->free_bytes, sum->free_bytes);

@@ -80,9 +80,19 @@ static inline struct mh_row *mh_base(const struct mh_area *a)
 	return (struct mh_row *)((char *)a + a->base_offset);
 }
 
-static inline struct mh_row *mh_shard(const struct mh_area *a, uint32_t shard)
+/* Shards are mapped 16 at a time, when the first of them is used. */
+#define MH_CHUNK 16
+#define MH_CHUNKS (MH_SHARD_WORDS * 64 / MH_CHUNK)
+extern _Atomic(char *) mh_chunks[MH_CHUNKS];
+
+/* An open shard of mh_area. */
+static inline struct mh_row *mh_shard(uint32_t shard)
 {
-	return (struct mh_row *)((char *)a + a->shards_offset + shard * a->shard_stride);
+	/* relaxed: that it is open was seen with acquire */
+	char *chunk = atomic_load_explicit(&mh_chunks[shard / MH_CHUNK],
+					   memory_order_relaxed);
+
+	return (struct mh_row *)(chunk + shard % MH_CHUNK * mh_area->shard_stride);
 }
 
 /* fork.c */

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,11 +17,10 @@
 #include "account.h"
 #include "process.h"
 #include "segment-file.h"
+#include "slot.h"
 
-/* Dead workers' areas that a run keeps for its report before reusing them. */
-#define KEEP_DEAD 512
-/* Shards where the address space is limited: 16 x 2.5 MiB. */
-#define FEW_SHARDS 16
+/* Where the address space is limited: one chunk, 16 x 2.5 MiB. */
+#define FEW_SHARDS MH_CHUNK
 /* Owners where it is narrow, and what is not. */
 #define FEW_OWNERS 4096
 #define ROOMY ((rlim_t)1 << 30)
@@ -30,15 +28,11 @@
 static int segment_fd = -1;
 static dev_t segment_dev;
 static ino_t segment_ino;
-static struct mh_run *run; /* header and slots, mapped for good */
-static struct mh_slot *my_slot;
+static struct mh_slot *my_slot; /* NULL: the area is private */
+static uint64_t my_offset;      /* of the area in the file */
 
 _Atomic uint64_t mh_shards_open[MH_SHARD_WORDS];
-
-static struct mh_slot *slots(void)
-{
-	return (struct mh_slot *)((char *)run + run->slots_offset);
-}
+_Atomic(char *) mh_chunks[MH_CHUNKS];
 
 /* The program may have closed our descriptor, and opened something else. */
 static int fd_is_ours(int fd)
@@ -72,7 +66,7 @@ static int map_run(int fd)
 	segment_dev = st.st_dev;
 	segment_ino = st.st_ino;
 	segment_fd = fd;
-	run = p;
+	mh_run = p;
 	return 0;
 }
 
@@ -103,72 +97,13 @@ static void keep_to_ourselves(void)
 	segment_fd = high;
 }
 
-static int reusable(struct mh_slot *slot, uint64_t namespace)
-{
-	uint32_t state = atomic_load(&slot->state);
-
-	if (state == MH_SLOT_FREE)
-		return 1; /* claimed once, and not mapped */
-	if (state == MH_SLOT_EXITED)
-		return kill(slot->pid, 0) && errno == ESRCH;
-	return state == MH_SLOT_LIVE && namespace && slot->pid_namespace == namespace &&
-	       kill(slot->pid, 0) && errno == ESRCH;
-}
-
-/* A slot whose process is gone; a few looks each time are enough. */
-static uint32_t take_dead(uint32_t used, uint64_t namespace)
-{
-	static uint32_t hand;
-	uint32_t i, n, first = run->by_run ? 1 : 0;
-
-	for (n = 0; n < 16 && used > first; n++) {
-		struct mh_slot *slot;
-		uint32_t state;
-
-		i = first + hand++ % (used - first);
-		slot = &slots()[i];
-		state = atomic_load(&slot->state);
-		if (reusable(slot, namespace) &&
-		    atomic_compare_exchange_strong(&slot->state, &state,
-						   MH_SLOT_CLAIMED)) {
-			atomic_fetch_add(&run->areas_reused, 1);
-			return i;
-		}
-	}
-	return UINT32_MAX;
-}
-
-static uint32_t take_slot(uint64_t namespace, int *used_before)
-{
-	uint32_t used = atomic_load(&run->areas_used), i;
-
-	*used_before = 1;
-	if (used >= (run->by_run ? KEEP_DEAD : 2)) {
-		i = take_dead(used < run->areas_max ? used : run->areas_max, namespace);
-		if (i != UINT32_MAX)
-			return i;
-	}
-	*used_before = 0;
-	if (used < run->areas_max) {
-		i = atomic_fetch_add(&run->areas_used, 1);
-		if (i < run->areas_max) {
-			atomic_store(&slots()[i].state, MH_SLOT_CLAIMED);
-			return i;
-		}
-		atomic_fetch_sub(&run->areas_used, 1);
-	}
-	atomic_fetch_add(&run->areas_denied, 1);
-	return UINT32_MAX;
-}
-
 /*
- * Map the area of slot i.  The program may have closed our descriptor: a
+ * Map a part of the file.  The program may have closed our descriptor: a
  * shared mapping can be mapped again without it, by mremap from size 0, but
- * only from where it begins; what lies before the area is unmapped again.
+ * only from where it begins; what lies before the part is unmapped again.
  */
-static void *map_area(uint32_t i, size_t size)
+static char *map_part(uint64_t offset, size_t size)
 {
-	uint64_t offset = run->areas_offset + i * run->areas_stride;
 	char *p;
 
 	if (fd_is_ours(segment_fd)) {
@@ -176,12 +111,35 @@ static void *map_area(uint32_t i, size_t size)
 			 (off_t)offset);
 		return p == MAP_FAILED ? NULL : p;
 	}
-	p = mremap(run, 0, (size_t)offset + size, MREMAP_MAYMOVE);
+	p = mremap(mh_run, 0, (size_t)offset + size, MREMAP_MAYMOVE);
 	if (p == MAP_FAILED)
 		return NULL;
 	munmap(p, (size_t)offset);
 	mprotect(p + offset, size, PROT_NONE);
 	return p + offset;
+}
+
+/* The same of this process's area, be it in the file or private. */
+static char *map_own(uint64_t offset, size_t size)
+{
+	char *p;
+
+	if (my_slot)
+		return map_part(my_offset + offset, size);
+	p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* A used area is emptied, which gives its memory back, too. */
+static void empty_area(const struct mh_area *layout)
+{
+	char *p = map_own(0, layout->area_size);
+
+	if (!p)
+		return;
+	madvise(p, layout->area_size, MADV_REMOVE);
+	munmap(p, layout->area_size);
 }
 
 /*
@@ -210,17 +168,21 @@ static unsigned candidates(struct mh_area *to)
 }
 
 /*
- * Tables open, shards closed until used: mlockall() fills what is open, and
- * a core dump reads it.
+ * The tables; shards are mapped when they are used.  What is mapped counts
+ * against the program's limits, mlockall() fills it, and a core dump reads it.
  */
-static int open_area(void *p, const struct mh_area *layout)
+static struct mh_area *open_area(const struct mh_area *layout)
 {
-	struct mh_area *area = p;
+	struct mh_area *area = (struct mh_area *)map_own(0, layout->shards_offset);
 
-	madvise(p, layout->area_size, MADV_DONTDUMP);
-	madvise(p, layout->area_size, MADV_NOHUGEPAGE);
-	if (mprotect(p, layout->shards_offset, PROT_READ | PROT_WRITE))
-		return -1;
+	if (!area)
+		return NULL;
+	madvise(area, layout->shards_offset, MADV_DONTDUMP);
+	madvise(area, layout->shards_offset, MADV_NOHUGEPAGE);
+	if (mprotect(area, layout->shards_offset, PROT_READ | PROT_WRITE)) {
+		munmap(area, layout->shards_offset);
+		return NULL;
+	}
 	*area = *layout;
 	area->magic = MH_AREA_MAGIC;
 	area->version = MH_SEGMENT_VERSION;
@@ -232,7 +194,7 @@ static int open_area(void *p, const struct mh_area *layout)
 	area->cookie_size = 16;
 	atomic_store(&area->owners_used, MH_FIRST_OWNER);
 	atomic_store(&area->shard_taken[0], 1); /* shard 0 is everybody's */
-	return 0;
+	return area;
 }
 
 static void name_rows(struct mh_area *area)
@@ -248,38 +210,31 @@ static void name_rows(struct mh_area *area)
 
 static struct mh_area *shared_area(const struct mh_area *layout)
 {
-	struct stat ns;
+	struct mh_area *area;
 	uint64_t namespace;
-	uint32_t i;
+	struct stat ns;
 	int used_before;
-	void *p;
+	uint32_t i;
 
 	namespace = stat("/proc/self/ns/pid", &ns) ? 0 : ns.st_ino;
-	i = take_slot(namespace, &used_before);
+	i = mh_slot_take(namespace, &used_before);
 	if (i == UINT32_MAX)
 		return NULL;
-	p = map_area(i, layout->area_size);
-	/* A reused area is emptied: that gives its memory back, too. */
-	if (p && used_before)
-		madvise(p, layout->area_size, MADV_REMOVE);
-	if (!p || open_area(p, layout)) {
-		atomic_store(&slots()[i].state, MH_SLOT_FREE);
+	my_slot = &mh_slots()[i];
+	my_offset = mh_run->areas_offset + i * mh_run->areas_stride;
+	if (used_before)
+		empty_area(layout);
+	area = open_area(layout);
+	if (!area) {
+		atomic_store(&my_slot->state, MH_SLOT_FREE);
+		my_slot = NULL;
 		return NULL;
 	}
-	my_slot = &slots()[i];
 	my_slot->pid = getpid();
 	my_slot->ppid = getppid();
 	my_slot->pid_namespace = namespace;
 	my_slot->start_unix_ms = mh_unix_ms();
-	return p;
-}
-
-static struct mh_area *private_area(const struct mh_area *layout)
-{
-	void *p = mmap(NULL, layout->area_size, PROT_NONE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return p == MAP_FAILED || open_area(p, layout) ? NULL : p;
+	return area;
 }
 
 static struct mh_area *new_area(void)
@@ -287,10 +242,10 @@ static struct mh_area *new_area(void)
 	struct mh_area layout[3] = { 0 }, *area = NULL;
 	unsigned i, n = candidates(layout);
 
-	for (i = 0; i < n && run && !area; i++)
+	for (i = 0; i < n && mh_run && !area; i++)
 		area = shared_area(&layout[i]);
 	for (i = 0; i < n && !area; i++)
-		area = private_area(&layout[i]);
+		area = open_area(&layout[i]);
 	return area;
 }
 
@@ -303,7 +258,6 @@ struct mh_area *mh_segment_claim(void)
 	if (!area)
 		return NULL;
 	mh_area = area;
-	memset((void *)mh_shards_open, 0, sizeof(mh_shards_open));
 	name_rows(area);
 	if (mh_shard_open(0))
 		return NULL;
@@ -316,8 +270,17 @@ struct mh_area *mh_segment_claim(void)
 /* First of all the largest part, to make room for the child's own. */
 void mh_segment_drop_shards(struct mh_area *parents)
 {
-	munmap((char *)parents + parents->shards_offset,
-	       parents->area_size - parents->shards_offset);
+	size_t size = MH_CHUNK * parents->shard_stride;
+	unsigned c;
+
+	for (c = 0; c < MH_CHUNKS; c++) {
+		char *chunk = atomic_load(&mh_chunks[c]);
+
+		if (chunk)
+			munmap(chunk, size);
+		atomic_store(&mh_chunks[c], NULL);
+	}
+	memset((void *)mh_shards_open, 0, sizeof(mh_shards_open));
 }
 
 void mh_segment_drop(struct mh_area *parents)
@@ -325,22 +288,6 @@ void mh_segment_drop(struct mh_area *parents)
 	munmap(parents, parents->shards_offset);
 	if (my_slot)
 		atomic_store(&my_slot->state, MH_SLOT_LIVE);
-}
-
-/* Programs that this process replaced by exec keep a slot of this pid. */
-static void close_predecessors(void)
-{
-	uint32_t i, used = atomic_load(&run->areas_used);
-
-	for (i = 0; i < used && i < run->areas_max; i++) {
-		struct mh_slot *slot = &slots()[i];
-		uint32_t live = MH_SLOT_LIVE;
-
-		if (slot != my_slot && my_slot && slot->pid == my_slot->pid &&
-		    slot->pid_namespace == my_slot->pid_namespace)
-			atomic_compare_exchange_strong(&slot->state, &live,
-						       MH_SLOT_EXITED);
-	}
 }
 
 int mh_segment_open(void)
@@ -358,8 +305,8 @@ int mh_segment_open(void)
 	}
 	if (!mh_segment_claim())
 		return -1;
-	if (run && mh_settings.by_run)
-		close_predecessors();
+	if (my_slot && mh_settings.by_run)
+		mh_slot_close_predecessors(my_slot);
 	return 0;
 }
 
@@ -367,6 +314,24 @@ void mh_segment_goodbye(void)
 {
 	if (my_slot)
 		atomic_store(&my_slot->state, MH_SLOT_EXITED);
+}
+
+/* Two threads may map the same chunk: one of them keeps it. */
+static int map_chunk(uint32_t c)
+{
+	size_t size = MH_CHUNK * mh_area->shard_stride;
+	char *none = NULL, *chunk;
+
+	if (atomic_load(&mh_chunks[c]))
+		return 0;
+	chunk = map_own(mh_area->shards_offset + c * size, size);
+	if (!chunk)
+		return -1;
+	madvise(chunk, size, MADV_DONTDUMP);
+	madvise(chunk, size, MADV_NOHUGEPAGE);
+	if (!atomic_compare_exchange_strong(&mh_chunks[c], &none, chunk))
+		munmap(chunk, size);
+	return 0;
 }
 
 int mh_shard_open(uint32_t shard)
@@ -377,8 +342,8 @@ int mh_shard_open(uint32_t shard)
 
 	if (atomic_load(word) & bit)
 		return 0;
-	if (mprotect(mh_shard(mh_area, shard), mh_area->shard_stride,
-		     PROT_READ | PROT_WRITE))
+	if (map_chunk(shard / MH_CHUNK) ||
+	    mprotect(mh_shard(shard), mh_area->shard_stride, PROT_READ | PROT_WRITE))
 		return -1;
 	/* release: whoever sees the bit may read the shard */
 	atomic_fetch_or_explicit(word, bit, memory_order_release);

@@ -101,7 +101,8 @@ static uint64_t own_bytes(const struct mh_area *area)
 	bytes += resident(mh_owners(area), used * sizeof(struct mh_owner));
 	bytes += resident(mh_coarse(area), used * sizeof(struct mh_coarse));
 	for (s = 0; s < shards; s++)
-		bytes += resident(mh_shard(area, s), used * sizeof(struct mh_row));
+		if (mh_shard_is_open(s))
+			bytes += resident(mh_shard(s), used * sizeof(struct mh_row));
 	return bytes;
 }
 

@@ -139,7 +139,7 @@ static struct mh_hot *attach(void)
 	h->cache = cache_of(s);
 	if (!h->cache->bin[0].limit)
 		mh_cache_init(h->cache);
-	h->rows = mh_shard(mh_area, s);
+	h->rows = mh_shard(s);
 	mh_hot = h;
 	mh_apply_scope(h);
 	/* Last: it may call calloc, which finds us attached. */
