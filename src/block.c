@@ -69,8 +69,8 @@ void *mh_alloc_cold(size_t size, uint64_t meta, int zero, const void *caller)
 }
 
 /* After the backend's call: a load costs less than a register saved across. */
-static inline __attribute__((always_inline)) void *charge_current(char *start, size_t size,
-								  uint64_t meta)
+static inline __attribute__((always_inline)) void *
+charge_current(char *start, size_t size, uint64_t meta)
 {
 	struct mh_hot *h = mh_hot;
 	uint64_t owner;

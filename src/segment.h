@@ -33,7 +33,7 @@
 #include "memhook.h"
 
 #define MH_SEGMENT_NAME "memhook"
-#define MH_RUN_MAGIC UINT64_C(0x31676573686d656d)  /* "memhseg1" in memory, little endian */
+#define MH_RUN_MAGIC UINT64_C(0x31676573686d656d) /* "memhseg1", little endian */
 #define MH_AREA_MAGIC UINT64_C(0x3161726168656d6d)
 #define MH_SEGMENT_VERSION 1
 #define MH_BYTE_ORDER UINT32_C(0x01020304)

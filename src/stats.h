@@ -46,7 +46,8 @@ static inline void mh_derive(struct memhook_stats *s, const struct mh_sum *sum,
 	s->peak_bytes = mh_peak(peak, s->live_bytes);
 }
 
-static inline void mh_add_stats(struct memhook_stats *total, const struct memhook_stats *s)
+static inline void mh_add_stats(struct memhook_stats *total,
+				const struct memhook_stats *s)
 {
 	total->live_bytes += s->live_bytes;
 	total->live_blocks += s->live_blocks;
