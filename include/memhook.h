@@ -195,8 +195,9 @@ int memhook_stats(memhook_owner owner, struct memhook_stats *stats);
 int memhook_totals(struct memhook_stats *stats);
 
 /**
- * Call `fn` for each owner that is active or still holds blocks, in order of
- * their rows, until it returns something else than 0.
+ * Call `fn` for each owner that still holds blocks, or is active and was
+ * created by name or has allocated, in order of their rows, until it returns
+ * something else than 0.  Nobody is always among them.
  * @return what the last call of `fn` returned.  Passthrough: 0, no call.
  * Since: 0.1.0
  */
@@ -219,8 +220,10 @@ void memhook_dump(const void *ptr);
 
 /**
  * Write the owner table to a descriptor without allocating.  May be used in
- * a crash handler: it takes no lock and calls only async-signal-safe
- * functions.  `format` is MEMHOOK_TEXT or MEMHOOK_JSON.
+ * a crash handler of a thread that has allocated before: it takes no lock and
+ * calls only async-signal-safe functions.  (On a thread's first use of the
+ * library it is given its counters, which is not async-signal-safe.)
+ * `format` is MEMHOOK_TEXT or MEMHOOK_JSON.
  * @return 0, or -1 with errno EINVAL (format), ENOMEM or write(2)'s.
  * Passthrough: -1, ENOSYS.  Since: 0.1.0
  */

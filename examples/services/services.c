@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A host with three services on threads of their own.  Each allocates under
- * its own owner and sends blocks to the next, which frees them: they are
- * credited to the one that made them.
+ * its own owner and sends blocks to the next, which frees them in its own
+ * scope and on its own thread: they are credited to the one that made them.
  *
  *     cc services.c $(pkg-config --cflags --libs memhook) -pthread && ./a.out
  */
@@ -21,21 +21,43 @@ static const char *const names[SERVICES] = { "service/login", "service/chat",
 
 struct mailbox {
 	pthread_mutex_t lock;
+	pthread_cond_t filled;
 	char *messages[MESSAGES];
-	int count;
+	int sent, received;
 };
 
 static struct mailbox boxes[SERVICES];
 static char *state[SERVICES][100];
 
-static void send(int to, char *message)
+static void put(struct mailbox *box, char *message)
 {
-	pthread_mutex_lock(&boxes[to].lock);
-	boxes[to].messages[boxes[to].count++] = message;
-	pthread_mutex_unlock(&boxes[to].lock);
+	pthread_mutex_lock(&box->lock);
+	box->messages[box->sent++] = message;
+	pthread_cond_signal(&box->filled);
+	pthread_mutex_unlock(&box->lock);
 }
 
-/* Keeps 100 blocks for itself, sends the rest on. */
+static char *take(struct mailbox *box)
+{
+	char *message;
+
+	pthread_mutex_lock(&box->lock);
+	while (box->received == box->sent)
+		pthread_cond_wait(&box->filled, &box->lock);
+	message = box->messages[box->received++];
+	pthread_mutex_unlock(&box->lock);
+	return message;
+}
+
+static char *write_message(void)
+{
+	static const char text[] = "a message";
+	char *message = malloc(sizeof(text));
+
+	return message ? memcpy(message, text, sizeof(text)) : NULL;
+}
+
+/* Keeps 100 blocks for itself, sends messages on, frees those that come. */
 static void *service(void *arg)
 {
 	int me = (int)(long)arg, i;
@@ -44,7 +66,9 @@ static void *service(void *arg)
 	for (i = 0; i < 100; i++)
 		state[me][i] = malloc((size_t)(me + 1) * 100);
 	for (i = 0; i < MESSAGES; i++)
-		send((me + 1) % SERVICES, strdup("a message"));
+		put(&boxes[(me + 1) % SERVICES], write_message());
+	for (i = 0; i < MESSAGES; i++)
+		free(take(&boxes[me]));
 	return NULL;
 }
 
@@ -59,12 +83,14 @@ static int print(const struct memhook_stats *s, void *arg)
 	return 0;
 }
 
-static int holds(int i, uint64_t bytes)
+/* Its state and nothing else; its messages were counted and credited. */
+static int is_right(int i)
 {
 	struct memhook_stats s = { .size = sizeof(s) };
 
 	return memhook_stats(memhook_owner_create(names[i]), &s) == 0 &&
-	       s.live_bytes == bytes;
+	       s.live_bytes == (uint64_t)(i + 1) * 100 * 100 && s.live_blocks == 100 &&
+	       s.free_calls == MESSAGES;
 }
 
 int main(void)
@@ -72,22 +98,25 @@ int main(void)
 	pthread_t threads[SERVICES];
 	int i, k, ok = 1;
 
-	for (i = 0; i < SERVICES; i++)
+	for (i = 0; i < SERVICES; i++) {
 		pthread_mutex_init(&boxes[i].lock, NULL);
-	for (i = 0; i < SERVICES; i++)
-		pthread_create(&threads[i], NULL, service, (void *)(long)i);
+		pthread_cond_init(&boxes[i].filled, NULL);
+	}
+	for (i = 0; i < SERVICES; i++) {
+		if (pthread_create(&threads[i], NULL, service, (void *)(long)i)) {
+			perror("pthread_create");
+			return 1;
+		}
+	}
 	for (i = 0; i < SERVICES; i++)
 		pthread_join(threads[i], NULL);
-	for (i = 0; i < SERVICES; i++)
-		for (k = 0; k < boxes[i].count; k++)
-			free(boxes[i].messages[k]);
 	if (!memhook_active()) {
 		puts("the hook is not at work: nothing was counted");
 		return 0;
 	}
 	memhook_each(print, NULL);
 	for (i = 0; i < SERVICES; i++)
-		ok &= holds(i, (uint64_t)(i + 1) * 100 * 100);
+		ok &= is_right(i);
 	for (i = 0; i < SERVICES; i++)
 		for (k = 0; k < 100; k++)
 			free(state[i][k]);
