@@ -39,6 +39,26 @@ uint64_t proc_rss(int pid)
 	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* The 22nd word of stat; the second may hold blanks and brackets. */
+uint64_t proc_start(int pid)
+{
+	FILE *f = open_proc(pid, "stat");
+	unsigned long long start = 0;
+	char line[1024], *p;
+	int word;
+
+	if (!f)
+		return 0;
+	if (fgets(line, sizeof(line), f) && (p = strrchr(line, ')'))) {
+		for (word = 2; p && word < 22; word++)
+			p = strchr(p + 1, ' ');
+		if (p)
+			start = strtoull(p + 1, NULL, 10) + 1;
+	}
+	fclose(f);
+	return start;
+}
+
 /* Last number of the line "NSpid:". */
 int proc_inner_pid(int pid)
 {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "live.h"
 #include "tool.h"
 
 static void usage(FILE *to)
@@ -72,48 +73,16 @@ static int parse(int argc, char **argv, struct options *o)
 	return o->pid ? 0 : EXIT_USAGE + 1;
 }
 
-/* The live slot of this pid; a program replaced by exec left older ones. */
-static int find_slot(struct reader *r, int inner, uint32_t *found)
-{
-	uint64_t newest = 0;
-	struct mh_slot slot;
-	int have = 0;
-	uint32_t i;
-
-	for (i = 0; i < reader_slots(r); i++) {
-		if (reader_slot(r, i, &slot))
-			return 0;
-		if (slot.pid != inner || slot.state < MH_SLOT_LIVE ||
-		    slot.start_unix_ms < newest)
-			continue;
-		newest = slot.start_unix_ms;
-		*found = i;
-		have = 1;
-	}
-	return have;
-}
-
 static int read_process(int pid, struct mh_snapshot *s)
 {
-	struct reader r;
-	const char *why;
-	uint32_t slot;
-	int fd = proc_segment(pid, &why), rc = -1;
+	struct live l;
+	int rc = live_open(&l, pid);
 
-	if (fd < 0) {
-		complain("process %d: %s", pid, why);
-		return -1;
-	}
-	if (reader_open(&r, fd))
-		complain("process %d: %s", pid, r.error);
-	else if (!find_slot(&r, proc_inner_pid(pid), &slot))
-		complain("process %d: it has no counters in its segment (it has"
-			 " not allocated yet)", pid);
-	else if (reader_snapshot(&r, slot, s))
-		complain("process %d: %s", pid, r.error);
-	else
-		rc = 0;
-	close(fd);
+	if (rc == 0)
+		rc = live_read(&l, s);
+	if (rc)
+		complain("process %d: %s", pid, l.error);
+	live_close(&l);
 	return rc;
 }
 
@@ -130,14 +99,8 @@ int stat_main(int argc, char **argv)
 	complain("this memhook was built --without-jemalloc and counts nothing");
 	return 1;
 #endif
-	if (!proc_exists(o.pid)) {
-		complain("process %d: no such process", o.pid);
-		return 1;
-	}
 	if (read_process(o.pid, &s))
 		return 1;
-	s.pid = o.pid;
-	s.process.rss_bytes = proc_rss(o.pid);
 	fd = open_output(o.output, STDOUT_FILENO);
 	if (fd < 0)
 		return 1;

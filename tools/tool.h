@@ -32,6 +32,7 @@ int close_stdout(void);
 /* proc.c */
 uint64_t proc_rss(int pid);      /* bytes, 0: not known */
 int proc_exists(int pid);
+uint64_t proc_start(int pid);    /* its start in clock ticks, + 1; 0: no such process */
 int proc_inner_pid(int pid);     /* its number in its own namespace */
 /* The segment of a process: its descriptor, or -1 with *why. */
 int proc_segment(int pid, const char **why);

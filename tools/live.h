@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A running process, looked at once or again and again. */
+#ifndef LIVE_H
+#define LIVE_H
+
+#include <stddef.h>
+
+#include "reader.h"
+
+struct live {
+	int pid;          /* as we see it */
+	int fd;           /* its segment */
+	uint64_t started; /* tells it from a later process of the same number */
+	struct reader reader;
+	char error[160];  /* why the last call failed; names no process */
+};
+
+/* 0, or -1 with l->error. */
+int live_open(struct live *l, int pid);
+
+/*
+ * A new snapshot; reader_free() it.  0, or -1 with l->error: the process may
+ * have ended since, or its number may have gone to another one.
+ */
+int live_read(struct live *l, struct mh_snapshot *s);
+
+void live_close(struct live *l);
+
+/*
+ * The hooked processes that this user may read, by number; *pids is
+ * allocated.  `hidden` counts those whose descriptors may not be looked at.
+ */
+size_t live_list(int **pids, unsigned *hidden);
+
+#endif /* LIVE_H */
