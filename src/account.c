@@ -33,7 +33,7 @@ void mh_publish_net(struct mh_hot *h)
 static void publish_row(struct mh_hot *h, uint64_t owner)
 {
 	struct mh_row *row = &h->rows[owner];
-	int64_t *published = (int64_t *)(h->rows + mh_area->owners_max) + owner;
+	int64_t *published = mh_shard_published(mh_area, h->rows) + owner;
 	int64_t net, change;
 
 	net = (int64_t)(atomic_load_explicit(&row->alloc_bytes, MH_RELAXED) -

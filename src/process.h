@@ -80,6 +80,23 @@ static inline struct mh_row *mh_base(const struct mh_area *a)
 	return (struct mh_row *)((char *)a + a->base_offset);
 }
 
+static inline struct mh_object *mh_objects(const struct mh_area *a)
+{
+	return (struct mh_object *)((char *)a + a->objects_offset);
+}
+
+/* Net bytes of each row that its thread published; only that thread's. */
+static inline int64_t *mh_shard_published(const struct mh_area *a, struct mh_row *rows)
+{
+	return (int64_t *)(rows + a->owners_max);
+}
+
+static inline struct mh_shard_end *mh_shard_end(const struct mh_area *a,
+						struct mh_row *rows)
+{
+	return (struct mh_shard_end *)(mh_shard_published(a, rows) + a->owners_max);
+}
+
 /* Shards are mapped 16 at a time, when the first of them is used. */
 #define MH_CHUNK 16
 #define MH_CHUNKS (MH_SHARD_WORDS * 64 / MH_CHUNK)

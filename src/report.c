@@ -140,6 +140,27 @@ static void seven(struct mh_out *o, const struct memhook_stats *s)
 	number(o, "free_calls", s->free_calls);
 }
 
+const char *mh_by_name(uint32_t by)
+{
+	static const char *const names[] = { "none", "library", "thread", "site" };
+
+	return by < sizeof(names) / sizeof(*names) ? names[by] : "unknown";
+}
+
+const struct mh_object *mh_owner_object(const struct mh_snapshot *s,
+					const struct memhook_stats *owner,
+					uint64_t *offset)
+{
+	uint32_t row = (uint32_t)owner->owner, object;
+
+	if (row >= s->table_rows || (owner->kind != MEMHOOK_KIND_LIBRARY &&
+				     owner->kind != MEMHOOK_KIND_SITE))
+		return NULL;
+	object = MH_WHERE_OBJECT(s->table[row].where);
+	*offset = MH_WHERE_OFFSET(s->table[row].where);
+	return object < s->object_count ? &s->objects[object] : NULL;
+}
+
 static const char *kind(uint32_t k)
 {
 	static const char *const names[] = { "none", "named", "library", "thread",
@@ -148,13 +169,31 @@ static const char *kind(uint32_t k)
 	return k < sizeof(names) / sizeof(*names) ? names[k] : "unknown";
 }
 
-static void owner(struct mh_out *o, const struct memhook_stats *s)
+/* What a name alone does not tell: the file, the place in it, the thread. */
+static void whereabouts(struct mh_out *o, const struct mh_snapshot *snap,
+			const struct memhook_stats *s)
+{
+	const struct mh_object *object;
+	uint64_t offset = 0;
+
+	object = mh_owner_object(snap, s, &offset);
+	if (object)
+		string(o, "object", object->path);
+	if (object && s->kind == MEMHOOK_KIND_SITE)
+		number(o, "offset", offset);
+	if (s->kind == MEMHOOK_KIND_THREAD && (uint32_t)s->owner < snap->table_rows)
+		number(o, "tid", snap->table[(uint32_t)s->owner].where);
+}
+
+static void owner(struct mh_out *o, const struct mh_snapshot *snap,
+		  const struct memhook_stats *s)
 {
 	mh_out_str(o, "{\"id\":");
 	mh_out_u64(o, (uint32_t)s->owner);
 	string(o, "name", s->name);
 	string(o, "kind", kind(s->kind));
 	string(o, "state", s->state == MEMHOOK_STATE_RETIRED ? "retired" : "active");
+	whereabouts(o, snap, s);
 	put(o, ',');
 	seven(o, s);
 	put(o, '}');
@@ -194,12 +233,14 @@ void mh_report_json_open(struct mh_out *o, struct mh_snapshot *s)
 		number(o, "exact_bound_bytes", s->inexact_bytes);
 	number(o, "mismatched", s->mismatched);
 	number(o, "foreign_ignored", s->foreign_ignored);
+	number(o, "unseen_calls", s->unseen_calls);
+	number(o, "unseen_bytes", s->unseen_bytes);
 	mh_out_str(o, ",\"totals\":{");
 	seven(o, &s->totals);
 	mh_out_str(o, "},\"owners\":[");
 	for (i = 0; i < s->owner_count; i++) {
 		mh_out_str(o, i ? ",\n" : "\n");
-		owner(o, &s->owners[i]);
+		owner(o, s, &s->owners[i]);
 	}
 	mh_out_str(o, "]");
 	process(o, &s->process);

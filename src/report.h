@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "memhook.h"
+#include "segment.h"
 
 enum mh_exit_kind { MH_EXIT_NONE, MH_EXIT_CODE, MH_EXIT_SIGNAL };
 
@@ -30,7 +31,7 @@ struct mh_snapshot {
 	int32_t pid, ppid;
 	char command[64];
 	const char *mode; /* "jemalloc" */
-	const char *by;   /* "library", "none" */
+	const char *by;   /* mh_by_name() */
 	uint64_t time_unix_ms;
 	uint64_t uptime_ms;
 	int consistent;         /* nothing moved while it was read */
@@ -40,6 +41,12 @@ struct mh_snapshot {
 	struct memhook_stats totals;
 	struct memhook_stats *owners; /* any order; the report sorts them */
 	size_t owner_count;
+	uint64_t unseen_calls; /* by library: no frame outside the see-through list */
+	uint64_t unseen_bytes;
+	/* By row, and what their `where` leads to: more about an owner. */
+	struct mh_owner *table;
+	struct mh_object *objects;
+	uint32_t table_rows, object_count;
 	struct mh_process process;
 	enum mh_exit_kind exit_kind;
 	int exit_value; /* exit code or signal number */
@@ -59,6 +66,14 @@ void mh_out_init(struct mh_out *o, int fd);
 void mh_out_str(struct mh_out *o, const char *s);
 void mh_out_u64(struct mh_out *o, uint64_t n);
 void mh_out_flush(struct mh_out *o);
+
+/* "none", "library", "thread", "site"; "unknown" for a number that is none. */
+const char *mh_by_name(uint32_t by);
+
+/* The object that an owner is or lies in, or NULL; *offset in it. */
+const struct mh_object *mh_owner_object(const struct mh_snapshot *s,
+					const struct memhook_stats *owner,
+					uint64_t *offset);
 
 /* By live bytes, greatest first; then by row. */
 void mh_report_sort(struct mh_snapshot *s);

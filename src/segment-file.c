@@ -32,10 +32,14 @@ void mh_area_layout(struct mh_area *area, uint32_t owners_max, uint32_t shards_m
 	area->coarse_offset = at;
 	at = round_up(at + owners * sizeof(struct mh_coarse), TABLE_ALIGN);
 	area->base_offset = at;
-	at = round_up(at + owners * sizeof(struct mh_row), SHARD_ALIGN);
+	at = round_up(at + owners * sizeof(struct mh_row), TABLE_ALIGN);
+	area->objects_max = MH_OBJECTS_MAX;
+	area->objects_offset = at;
+	at = round_up(at + MH_OBJECTS_MAX * sizeof(struct mh_object), SHARD_ALIGN);
 	area->shards_offset = at;
 	area->shard_stride =
-		round_up(owners * (sizeof(struct mh_row) + sizeof(int64_t)), TABLE_ALIGN);
+		round_up(owners * (sizeof(struct mh_row) + sizeof(int64_t)) +
+				 sizeof(struct mh_shard_end), TABLE_ALIGN);
 	area->area_size = at + shards_max * area->shard_stride;
 }
 

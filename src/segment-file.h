@@ -18,6 +18,7 @@
 #define MH_OWNERS_MAX 8192
 #define MH_SHARDS_MAX 128
 #endif
+#define MH_OBJECTS_MAX 4096
 
 /* Fills in the sizes and offsets of an area. */
 void mh_area_layout(struct mh_area *area, uint32_t owners_max, uint32_t shards_max);

@@ -15,9 +15,11 @@
  *     area + owners_offset   struct mh_owner  [owners_max]
  *     area + coarse_offset   struct mh_coarse [owners_max]
  *     area + base_offset     struct mh_row    [owners_max]   what a reused row began with
+ *     area + objects_offset  struct mh_object [objects_max]  libraries that own or hold sites
  *     area + shards_offset   shard 0, shard 1, ... each shard_stride bytes apart:
  *                                struct mh_row [owners_max]
  *                                int64_t       [owners_max]   net bytes published
+ *                                struct mh_shard_end
  *
  * The file is sparse and never grows: only what is written exists.  All
  * numbers are native endian, all positions are offsets.  A reader believes
@@ -43,7 +45,7 @@
 #define MH_OVERFLOW 1
 #define MH_FIRST_OWNER 2
 
-enum mh_by { MH_BY_NONE = 0, MH_BY_LIBRARY = 1 };
+enum mh_by { MH_BY_NONE = 0, MH_BY_LIBRARY = 1, MH_BY_THREAD = 2, MH_BY_SITE = 3 };
 
 /* A slot's life.  FREE is 0: a hole in the file reads as free slots. */
 enum mh_slot_state {
@@ -91,9 +93,34 @@ struct mh_owner {
 	_Atomic uint32_t generation; /* of the handle that names this row */
 	uint32_t kind;               /* enum memhook_kind */
 	uint32_t next_retired;       /* queue of retired rows, 0 ends it */
-	uint64_t path_hash;          /* kind library: of the whole path */
-	uint64_t spare;
+	uint64_t path_hash;          /* libraries, sites: tells those of one name apart */
+	uint64_t where;              /* library, site: MH_WHERE(); thread: its tid, 0: ended */
 	char name[MEMHOOK_NAME_MAX];
+};
+
+/* An object and an offset in it; offsets as in its symbol table.  0: unknown. */
+#define MH_WHERE(object, offset) ((uint64_t)((object) + 1) << 48 | (offset))
+#define MH_WHERE_OBJECT(where) ((uint32_t)((where) >> 48) - 1)
+#define MH_WHERE_OFFSET(where) ((where) & ((UINT64_C(1) << 48) - 1))
+
+/*
+ * A shared object, as it was loaded.  Written once, before objects_used grows
+ * beyond it; stays when the object is unloaded.  Another file at the same
+ * path (another build-id) is another object.
+ */
+struct mh_object {
+	uint64_t hash;           /* of path and build-id */
+	uint64_t bias;           /* address - offset, when it was seen first */
+	uint32_t build_id_size;  /* 0: it has none */
+	uint8_t build_id[44];
+	char path[448];          /* as the loader knows it; the end of a longer one */
+};
+
+/* After the counters of a shard: what was not seen through (caller.c). */
+struct mh_shard_end {
+	_Atomic uint64_t unseen_calls;
+	_Atomic uint64_t unseen_bytes;
+	uint64_t spare[6];
 };
 
 /* Coarse global sums, within 64 KiB of each thread: peaks come from here. */
@@ -121,9 +148,12 @@ struct mh_area {
 	uint32_t by;             /* enum mh_by */
 	uint32_t owners_max;
 	uint32_t shards_max;
+	uint32_t objects_max;
+	uint32_t pad;
 	uint64_t owners_offset;  /* all from the start of the area */
 	uint64_t coarse_offset;
 	uint64_t base_offset;
+	uint64_t objects_offset;
 	uint64_t shards_offset;
 	uint64_t shard_stride;
 	uint64_t area_size;
@@ -136,6 +166,8 @@ struct mh_area {
 	_Atomic uint64_t inexact_bytes;    /* and may be off by so much */
 	_Atomic uint32_t owners_used;      /* rows below this may be in use */
 	_Atomic uint32_t shards_used;      /* shards below this may hold counts */
+	_Atomic uint32_t objects_used;     /* objects below this are complete */
+	uint32_t pad2;
 	_Atomic uint64_t mismatched;       /* new/free, delete/malloc, wrong size */
 	_Atomic uint64_t foreign_ignored;  /* pointers passed over on request */
 	_Atomic uint64_t private_bytes;    /* our own memory outside the segment */
@@ -146,6 +178,8 @@ struct mh_area {
 
 _Static_assert(sizeof(struct mh_row) == 32, "row: part of the format");
 _Static_assert(sizeof(struct mh_owner) == 128, "owner: part of the format");
+_Static_assert(sizeof(struct mh_object) == 512, "object: part of the format");
+_Static_assert(sizeof(struct mh_shard_end) == 64, "shard's end: part of the format");
 _Static_assert(sizeof(struct mh_coarse) == 64, "coarse: part of the format");
 _Static_assert(sizeof(struct mh_slot) == 64, "slot: part of the format");
 _Static_assert(sizeof(struct mh_area) <= 4096, "area header: one page");

@@ -106,15 +106,37 @@ static uint64_t own_bytes(const struct mh_area *area)
 	return bytes;
 }
 
+static void sum_unseen(const struct mh_area *area, struct mh_snapshot *snap)
+{
+	uint32_t s, shards = atomic_load(&area->shards_used);
+
+	for (s = 0; s < shards; s++) {
+		const struct mh_shard_end *end;
+
+		if (!mh_shard_is_open(s))
+			continue;
+		end = mh_shard_end(area, mh_shard(s));
+		/* relaxed: numbers on their own, nothing is subtracted from them */
+		snap->unseen_calls += atomic_load_explicit(&end->unseen_calls, MH_RELAXED);
+		snap->unseen_bytes += atomic_load_explicit(&end->unseen_bytes, MH_RELAXED);
+	}
+}
+
 static void describe(const struct mh_area *area, struct mh_snapshot *snap)
 {
 	const struct mh_published *p = &area->published;
+
+	snap->table = mh_owners(area);
+	snap->table_rows = atomic_load(&area->owners_used);
+	snap->objects = mh_objects(area);
+	snap->object_count = atomic_load(&area->objects_used);
+	sum_unseen(area, snap);
 
 	snap->pid = getpid();
 	snap->ppid = getppid();
 	memcpy(snap->command, area->command, sizeof(snap->command));
 	snap->mode = "jemalloc";
-	snap->by = area->by == MH_BY_LIBRARY ? "library" : "none";
+	snap->by = mh_by_name(area->by);
 	snap->time_unix_ms = mh_unix_ms();
 	snap->uptime_ms = snap->time_unix_ms - area->start_unix_ms;
 	snap->exact = !atomic_load(&area->inexact);

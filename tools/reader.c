@@ -14,6 +14,7 @@
 #define OWNERS_LIMIT 65536
 #define SHARDS_LIMIT 4096
 #define AREAS_LIMIT 65536
+#define OBJECTS_LIMIT 65536
 
 static int fail(struct reader *r, const char *why)
 {
@@ -122,7 +123,10 @@ static int read_area(struct reader *r, uint32_t i, struct mh_area *a)
 	    !fits(a, a->owners_offset, a->owners_max, sizeof(struct mh_owner)) ||
 	    !fits(a, a->coarse_offset, a->owners_max, sizeof(struct mh_coarse)) ||
 	    !fits(a, a->base_offset, a->owners_max, sizeof(struct mh_row)) ||
-	    a->shard_stride < a->owners_max * sizeof(struct mh_row) ||
+	    a->objects_max > OBJECTS_LIMIT ||
+	    !fits(a, a->objects_offset, a->objects_max, sizeof(struct mh_object)) ||
+	    a->shard_stride < a->owners_max * (sizeof(struct mh_row) + sizeof(int64_t)) +
+				      sizeof(struct mh_shard_end) ||
 	    a->shard_stride > a->area_size ||
 	    !fits(a, a->shards_offset, a->shards_max, a->shard_stride))
 		return fail(r, "broken segment: an area contradicts itself");
@@ -130,6 +134,8 @@ static int read_area(struct reader *r, uint32_t i, struct mh_area *a)
 		a->owners_used = a->owners_max;
 	if (a->shards_used > a->shards_max)
 		a->shards_used = a->shards_max;
+	if (a->objects_used > a->objects_max)
+		a->objects_used = a->objects_max;
 	if (a->owners_used < MH_FIRST_OWNER)
 		return fail(r, "broken segment: an area without owners");
 	return 0;
@@ -172,10 +178,27 @@ static int read_table(struct reader *r, uint32_t i, uint64_t offset, void *to,
 	return read_at(r, area_at(r, i) + offset, to, size);
 }
 
+/* Allocations that found no frame outside the list, all shards. */
+static int sum_unseen(struct reader *r, uint32_t i, const struct mh_area *a,
+		      struct mh_snapshot *s)
+{
+	uint64_t at = a->shards_offset +
+		      a->owners_max * (sizeof(struct mh_row) + sizeof(int64_t));
+	struct mh_shard_end end;
+	uint32_t shard;
+
+	for (shard = 0; shard < a->shards_used; shard++, at += a->shard_stride) {
+		if (read_table(r, i, at, &end, sizeof(end)))
+			return -1;
+		s->unseen_calls += end.unseen_calls;
+		s->unseen_bytes += end.unseen_bytes;
+	}
+	return 0;
+}
+
 struct tables {
 	struct mh_sum *first, *second; /* two passes: frees from the first */
 	struct mh_row *rows, *base;
-	struct mh_owner *owners;
 	struct mh_coarse *coarse;
 };
 
@@ -185,8 +208,30 @@ static void free_tables(struct tables *t)
 	free(t->second);
 	free(t->rows);
 	free(t->base);
-	free(t->owners);
 	free(t->coarse);
+}
+
+/* What the snapshot keeps: rows as they are in the segment, and objects. */
+static int read_names(struct reader *r, uint32_t i, const struct mh_area *a,
+		      struct mh_snapshot *s)
+{
+	size_t n = a->owners_used, objects = a->objects_used;
+
+	s->table = calloc(n, sizeof(*s->table));
+	s->objects = calloc(objects + 1, sizeof(*s->objects));
+	if (!s->table || !s->objects)
+		return fail(r, "out of memory");
+	s->table_rows = (uint32_t)n;
+	s->object_count = (uint32_t)objects;
+	if (read_table(r, i, a->owners_offset, s->table, n * sizeof(*s->table)) ||
+	    read_table(r, i, a->objects_offset, s->objects,
+		       objects * sizeof(*s->objects)))
+		return -1;
+	while (n--)
+		s->table[n].name[sizeof(s->table[n].name) - 1] = '\0';
+	while (objects--)
+		s->objects[objects].path[sizeof(s->objects->path) - 1] = '\0';
+	return 0;
 }
 
 static int read_tables(struct reader *r, uint32_t i, const struct mh_area *a,
@@ -198,21 +243,20 @@ static int read_tables(struct reader *r, uint32_t i, const struct mh_area *a,
 	t->second = calloc(n, sizeof(*t->second));
 	t->rows = calloc(n, sizeof(*t->rows));
 	t->base = calloc(n, sizeof(*t->base));
-	t->owners = calloc(n, sizeof(*t->owners));
 	t->coarse = calloc(n, sizeof(*t->coarse));
-	if (!t->first || !t->second || !t->rows || !t->base || !t->owners || !t->coarse)
+	if (!t->first || !t->second || !t->rows || !t->base || !t->coarse)
 		return fail(r, "out of memory");
 	if (sum_shards(r, i, a, t->first, t->rows) ||
 	    sum_shards(r, i, a, t->second, t->rows) ||
 	    read_table(r, i, a->base_offset, t->base, n * sizeof(*t->base)) ||
-	    read_table(r, i, a->owners_offset, t->owners, n * sizeof(*t->owners)) ||
 	    read_table(r, i, a->coarse_offset, t->coarse, n * sizeof(*t->coarse)))
 		return -1;
 	return 0;
 }
 
 /* Less what a reused row began with. */
-static void derive(struct memhook_stats *s, const struct tables *t, uint32_t row)
+static void derive(struct memhook_stats *s, const struct tables *t,
+		   const struct mh_owner *o, uint32_t row)
 {
 	const struct mh_row *base = &t->base[row];
 	struct mh_sum sum = {
@@ -222,7 +266,7 @@ static void derive(struct memhook_stats *s, const struct tables *t, uint32_t row
 		.alloc_calls = t->second[row].alloc_calls - base->alloc_calls,
 	};
 
-	mh_derive(s, &sum, &t->owners[row], row, t->coarse[row].peak_bytes);
+	mh_derive(s, &sum, o, row, t->coarse[row].peak_bytes);
 }
 
 static int fill_owners(struct reader *r, const struct mh_area *a, const struct tables *t,
@@ -236,7 +280,7 @@ static int fill_owners(struct reader *r, const struct mh_area *a, const struct t
 	for (row = 0; row < a->owners_used; row++) {
 		struct memhook_stats *o = &s->owners[s->owner_count];
 
-		derive(o, t, row);
+		derive(o, t, &s->table[row], row);
 		mh_add_stats(&s->totals, o);
 		if (mh_worth_showing(o))
 			s->owner_count++;
@@ -285,7 +329,7 @@ static void describe(struct reader *r, uint32_t i, const struct mh_area *a,
 	memcpy(s->command, a->command, sizeof(s->command));
 	s->command[sizeof(s->command) - 1] = '\0';
 	s->mode = "jemalloc";
-	s->by = a->by == MH_BY_LIBRARY ? "library" : "none";
+	s->by = mh_by_name(a->by);
 	s->time_unix_ms = now_ms();
 	s->uptime_ms = s->time_unix_ms > a->start_unix_ms
 			       ? s->time_unix_ms - a->start_unix_ms : 0;
@@ -309,19 +353,27 @@ int reader_snapshot(struct reader *r, uint32_t i, struct mh_snapshot *s)
 	int rc = -1;
 
 	memset(s, 0, sizeof(*s));
+	/* The names last: whatever has counted by then has its name. */
 	if (read_area(r, i, &a) == 0 && read_tables(r, i, &a, &t) == 0 &&
-	    fill_owners(r, &a, &t, s) == 0) {
+	    read_names(r, i, &a, s) == 0 && fill_owners(r, &a, &t, s) == 0 &&
+	    sum_unseen(r, i, &a, s) == 0) {
 		describe(r, i, &a, s);
 		rc = 0;
 	}
 	free_tables(&t);
+	if (rc)
+		reader_free(s);
 	return rc;
 }
 
 void reader_free(struct mh_snapshot *s)
 {
 	free(s->owners);
+	free(s->table);
+	free(s->objects);
 	s->owners = NULL;
+	s->table = NULL;
+	s->objects = NULL;
 }
 
 int reader_published(struct reader *r, uint32_t i, struct reader_published *p)
