@@ -35,16 +35,13 @@ static void credit(struct mh_hot *h, uint64_t owner, size_t size)
 		mh_publish_free(h, owner);
 }
 
-static uint64_t owner_now(struct mh_hot *h, const void *caller)
+void *mh_alloc_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
 {
-	if (h)
-		return mh_owner_now(h, caller);
-	if (mh_scope != MEMHOOK_AUTO)
-		return mh_owner_current(mh_scope) ? mh_owner_row(mh_scope) : MH_NOBODY;
-	return mh_settings.by == MH_BY_LIBRARY ? mh_caller_owner(NULL, caller) : MH_NOBODY;
+	return mh_alloc_asked(size, meta, zero, from, MH_FRAME_POINTER(from));
 }
 
-void *mh_alloc_cold(size_t size, uint64_t meta, int zero, const void *caller)
+void *mh_alloc_asked(size_t size, uint64_t meta, int zero, struct mh_from from,
+		     uintptr_t fp)
 {
 	struct mh_hot *h;
 	uint64_t owner;
@@ -54,7 +51,7 @@ void *mh_alloc_cold(size_t size, uint64_t meta, int zero, const void *caller)
 	if (size > MH_SIZE_MAX)
 		return no_memory();
 	h = mh_attach();
-	owner = owner_now(h, caller);
+	owner = mh_owner_now(h, from, fp, size);
 	block = h && size <= MH_CACHED_MAX ? mh_cache_pop(h->cache, size) : NULL;
 	if (block) {
 		if (zero)
@@ -68,53 +65,51 @@ void *mh_alloc_cold(size_t size, uint64_t meta, int zero, const void *caller)
 	return charge(h, owner, start + MH_COOKIE_SIZE, size, meta);
 }
 
-/* After the backend's call: a load costs less than a register saved across. */
 static inline __attribute__((always_inline)) void *
-charge_current(char *start, size_t size, uint64_t meta)
+charge_fresh(char *start, size_t size, uint64_t meta, uint64_t owner)
 {
 	struct mh_hot *h = mh_hot;
-	uint64_t owner;
 	char *block;
 
 	if (mh_unlikely(!start))
 		return NULL;
 	block = start + MH_COOKIE_SIZE;
-	owner = atomic_load_explicit(&h->owner, MH_RELAXED);
 	mh_cookie_write(block, mh_cookie_w0(size, owner), meta, h->secret);
 	return mh_count_alloc(h, &h->rows[owner], owner, size, block);
 }
 
 /* Nothing cached, or too large for that. */
-void *mh_alloc_fresh(size_t size, uint64_t meta)
+void *mh_alloc_fresh(size_t size, uint64_t meta, uint64_t owner)
 {
 	if (mh_unlikely(size > MH_SIZE_MAX))
 		return no_memory();
-	return charge_current(mh_backend_malloc(size + MH_COOKIE_SIZE), size, meta);
+	return charge_fresh(mh_backend_malloc(size + MH_COOKIE_SIZE), size, meta, owner);
 }
 
-void *mh_calloc_fresh(size_t size, uint64_t meta)
+void *mh_calloc_fresh(size_t size, uint64_t meta, uint64_t owner)
 {
 	if (mh_unlikely(size > MH_SIZE_MAX))
 		return no_memory();
-	return charge_current(mh_backend_calloc(size + MH_COOKIE_SIZE), size, meta);
+	return charge_fresh(mh_backend_calloc(size + MH_COOKIE_SIZE), size, meta, owner);
 }
 
 /*
  * An over-aligned block starts one alignment before the user's pointer, and
  * the cookie is the end of that room.
  */
-void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, const void *caller)
+void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, struct mh_from from,
+		       uintptr_t fp)
 {
 	struct mh_hot *h;
 	uint64_t owner;
 	char *start;
 
 	if (align <= MH_COOKIE_SIZE)
-		return mh_alloc(size, meta, 0, caller);
+		return mh_alloc(size, meta, from);
 	if (size > MH_SIZE_MAX || align > MH_SIZE_MAX - size)
 		return no_memory();
 	h = mh_attach();
-	owner = owner_now(h, caller);
+	owner = mh_owner_now(h, from, fp, size);
 	start = mh_backend_memalign(align, align + size);
 	if (!start)
 		return no_memory();
@@ -211,24 +206,24 @@ static void *resize(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, siz
 	return start;
 }
 
-void *mh_realloc(void *block, size_t size, const void *caller)
+void *mh_realloc(void *block, size_t size, struct mh_from from)
 {
 	struct mh_hot *h;
 	uint64_t meta, w0;
 
 	if (!block)
-		return mh_alloc(size, MH_LIVE_MALLOC, 0, caller);
+		return mh_alloc(size, MH_LIVE_MALLOC, from);
 	if (size == 0) { /* as glibc does */
-		mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, caller);
+		mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, from.caller);
 		return NULL;
 	}
 	h = mh_attach();
-	meta = mh_verify(block, "realloc()", caller);
+	meta = mh_verify(block, "realloc()", from.caller);
 	if (!meta || size > MH_SIZE_MAX)
 		return no_memory();
 	w0 = mh_cookie(block)->w0;
 	if (MH_META_KIND(meta) != MEMHOOK_MALLOC)
-		mh_warn_mismatch(block, meta, MH_LIVE_MALLOC, caller);
+		mh_warn_mismatch(block, meta, MH_LIVE_MALLOC, from.caller);
 	if (MH_META_ALIGN(meta))
 		return move(h, block, meta, w0, size);
 	return resize(h, block, meta, w0, size);

@@ -19,40 +19,77 @@
 #define MH_LIVE_NEW_ARRAY MH_META(MEMHOOK_NEW_ARRAY, MH_LIVE, 0)
 
 /* block.c */
-MH_COLD void *mh_alloc_cold(size_t size, uint64_t meta, int zero, const void *caller);
-void *mh_alloc_fresh(size_t size, uint64_t meta);
-void *mh_calloc_fresh(size_t size, uint64_t meta);
+MH_NOINLINE void *mh_alloc_ask(size_t size, uint64_t meta, int zero, struct mh_from from);
+MH_NOINLINE void *mh_alloc_fresh(size_t size, uint64_t meta, uint64_t owner);
+MH_NOINLINE void *mh_calloc_fresh(size_t size, uint64_t meta, uint64_t owner);
 void mh_release(void *block, size_t size);
 MH_COLD void mh_free_publish(void *block, uint64_t owner, size_t size);
 MH_COLD void mh_free_cold(void *block, uint64_t meta, size_t claimed, const void *caller);
-void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, const void *caller);
-void *mh_realloc(void *block, size_t size, const void *caller);
+void *mh_alloc_asked(size_t size, uint64_t meta, int zero, struct mh_from from,
+		     uintptr_t fp);
+void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, struct mh_from from,
+		       uintptr_t fp);
+MH_NOINLINE void *mh_realloc(void *block, size_t size, struct mh_from from);
 size_t mh_usable_size(void *block, const void *caller);
 int mh_move_owner(void *block, uint64_t to);
 
+/* The row to charge, by the call site; NULL when it was not met before. */
+static inline __attribute__((always_inline)) struct mh_row *
+mh_row_of_caller(struct mh_hot *h, struct mh_row *current, const void *caller,
+		 uint64_t *owner)
+{
+	const struct mh_site *site = mh_site(h, caller);
+
+	if (mh_unlikely(!current || site->caller != (uintptr_t)caller))
+		return NULL;
+	*owner = site->owner;
+	return site->row;
+}
+
+/* What malloc ends in when its own few lines are not enough. */
+typedef void *mh_alloc_ask_fn(size_t size, uint64_t meta, int zero, struct mh_from from);
+typedef void *mh_alloc_fresh_fn(size_t size, uint64_t meta, uint64_t owner);
+
 /*
- * The hot path of malloc: a block from this thread's cache.  `current` is
- * NULL for whatever needs a second look: a new thread, a forked child, an
- * owner that is not simply the current one.
+ * The hot path of malloc: a block from this thread's cache.  `ask` is for
+ * whatever needs a second look: a new thread, a forked child, an owner that
+ * is neither the current one nor that of a known call site.  `fresh` is for
+ * an empty bin and for large blocks.  Both are sibling calls: nothing is
+ * saved for their sake.
  */
 static inline __attribute__((always_inline)) void *
-mh_alloc(size_t size, uint64_t meta, int zero, const void *caller)
+mh_alloc_hot(size_t size, uint64_t meta, int zero, struct mh_from from,
+	     mh_alloc_ask_fn *ask, mh_alloc_fresh_fn *fresh)
 {
 	struct mh_hot *h = mh_hot;
 	struct mh_row *row = atomic_load_explicit(&h->current, MH_RELAXED);
-	uint64_t owner;
+	uint64_t owner = atomic_load_explicit(&h->owner, MH_RELAXED);
 	void *block;
 
-	if (mh_unlikely(!row))
-		return mh_alloc_cold(size, meta, zero, caller);
+	if (mh_unlikely((uintptr_t)row <= (uintptr_t)MH_BY_CALLER)) {
+		row = mh_row_of_caller(h, row, from.caller, &owner);
+		if (mh_unlikely(!row))
+			return ask(size, meta, zero, from);
+	}
 	block = mh_likely(size <= MH_CACHED_MAX) ? mh_cache_pop(h->cache, size) : NULL;
 	if (mh_unlikely(!block))
-		return zero ? mh_calloc_fresh(size, meta) : mh_alloc_fresh(size, meta);
+		return fresh(size, meta, owner);
 	if (zero)
 		memset(block, 0, size);
-	owner = atomic_load_explicit(&h->owner, MH_RELAXED);
 	mh_cookie_write(block, mh_cookie_w0(size, owner), meta, h->secret);
 	return mh_count_alloc(h, row, owner, size, block);
+}
+
+static inline __attribute__((always_inline)) void *
+mh_alloc(size_t size, uint64_t meta, struct mh_from from)
+{
+	return mh_alloc_hot(size, meta, 0, from, mh_alloc_ask, mh_alloc_fresh);
+}
+
+static inline __attribute__((always_inline)) void *
+mh_calloc(size_t size, uint64_t meta, struct mh_from from)
+{
+	return mh_alloc_hot(size, meta, 1, from, mh_alloc_ask, mh_calloc_fresh);
 }
 
 /* `claimed` where the caller of free tells no size. */

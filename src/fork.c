@@ -14,6 +14,7 @@
 
 #include "account.h"
 #include "diag.h"
+#include "object.h"
 #include "owner.h"
 #include "process.h"
 
@@ -73,6 +74,9 @@ static void fill(struct mh_area *area, struct mh_area *parents)
 			fill_row(area, row, &copy[row]);
 	}
 	atomic_store(&area->owners_used, row);
+	row = atomic_load(&parents->objects_used);
+	memcpy(mh_objects(area), mh_objects(parents), row * sizeof(struct mh_object));
+	atomic_store(&area->objects_used, row);
 }
 
 /*
@@ -95,8 +99,11 @@ void mh_fork_adopt(int exactly)
 	if (!area)
 		mh_die("no memory for the counters of a forked child");
 	fill(area, parents);
-	if (!exactly)
+	if (!exactly) {
 		mh_owners_index();
+		mh_objects_index();
+	}
+	mh_thread_owners_orphan();
 	atomic_store(&area->inexact_bytes, bound);
 	atomic_store(&area->inexact, (uint32_t)inexact);
 	mh_segment_drop(parents);

@@ -11,6 +11,7 @@
 #include "account.h"
 #include "backend.h"
 #include "diag.h"
+#include "owner.h"
 #include "process.h"
 
 #define TICK_MS 500
@@ -44,6 +45,7 @@ void mh_heap_publish(void)
 	struct mh_heap heap;
 	int saved = errno;
 
+	mh_thread_owners_rename();
 	if (mh_backend_numbers(&heap) == 0) {
 		put(&p->allocated_bytes, heap.allocated);
 		put(&p->active_bytes, heap.active);

@@ -31,7 +31,7 @@ void free_aligned_sized(void *block, size_t align, size_t size);
 
 EXPORT void *malloc(size_t size)
 {
-	return mh_alloc(size, MH_LIVE_MALLOC, 0, CALLER);
+	return mh_alloc(size, MH_LIVE_MALLOC, MH_HERE);
 }
 
 /* By this name the library knows its own malloc from another's. */
@@ -49,7 +49,7 @@ EXPORT void *calloc(size_t count, size_t size)
 
 	if (mh_unlikely(__builtin_mul_overflow(count, size, &total)))
 		total = SIZE_MAX;
-	return mh_alloc(total, MH_LIVE_MALLOC, 1, CALLER);
+	return mh_calloc(total, MH_LIVE_MALLOC, MH_HERE);
 }
 
 EXPORT void free(void *block)
@@ -64,7 +64,7 @@ EXPORT void cfree(void *block)
 
 EXPORT void *realloc(void *block, size_t size)
 {
-	return mh_realloc(block, size, CALLER);
+	return mh_realloc(block, size, MH_HERE);
 }
 
 EXPORT void *reallocarray(void *block, size_t count, size_t size)
@@ -75,7 +75,7 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
-	return mh_realloc(block, total, CALLER);
+	return mh_realloc(block, total, MH_HERE);
 }
 
 EXPORT void free_sized(void *block, size_t size)
@@ -101,7 +101,7 @@ EXPORT void *aligned_alloc(size_t align, size_t size)
 		errno = EINVAL;
 		return NULL;
 	}
-	return mh_alloc_aligned(align, size, MH_LIVE_MALLOC, CALLER);
+	return mh_alloc_aligned(align, size, MH_LIVE_MALLOC, MH_HERE_AND_FP);
 }
 
 /* glibc: the next power of two serves an alignment that is none. */
@@ -115,7 +115,7 @@ EXPORT void *memalign(size_t align, size_t size)
 	}
 	while (power < align)
 		power <<= 1;
-	return mh_alloc_aligned(power, size, MH_LIVE_MALLOC, CALLER);
+	return mh_alloc_aligned(power, size, MH_LIVE_MALLOC, MH_HERE_AND_FP);
 }
 
 EXPORT int posix_memalign(void **to, size_t align, size_t size)
@@ -125,7 +125,7 @@ EXPORT int posix_memalign(void **to, size_t align, size_t size)
 
 	if (!power_of_two(align) || align % sizeof(void *))
 		return EINVAL;
-	block = mh_alloc_aligned(align, size, MH_LIVE_MALLOC, CALLER);
+	block = mh_alloc_aligned(align, size, MH_LIVE_MALLOC, MH_HERE_AND_FP);
 	errno = saved;
 	if (!block)
 		return ENOMEM;
@@ -136,7 +136,7 @@ EXPORT int posix_memalign(void **to, size_t align, size_t size)
 EXPORT void *valloc(size_t size)
 {
 	return mh_alloc_aligned((size_t)sysconf(_SC_PAGESIZE), size, MH_LIVE_MALLOC,
-				CALLER);
+				MH_HERE_AND_FP);
 }
 
 EXPORT void *pvalloc(size_t size)
@@ -146,7 +146,7 @@ EXPORT void *pvalloc(size_t size)
 
 	if (rounded < size)
 		rounded = SIZE_MAX;
-	return mh_alloc_aligned(page, rounded, MH_LIVE_MALLOC, CALLER);
+	return mh_alloc_aligned(page, rounded, MH_LIVE_MALLOC, MH_HERE_AND_FP);
 }
 
 /* Exactly what was asked for: all else is an invitation to write on. */
@@ -160,9 +160,9 @@ EXPORT size_t malloc_usable_size(void *block)
  * make that a macro.
  */
 static inline __attribute__((always_inline)) char *copy(const char *s, size_t n,
-							const void *caller)
+							struct mh_from from)
 {
-	char *block = mh_alloc(n + 1, MH_LIVE_MALLOC, 0, caller);
+	char *block = mh_alloc(n + 1, MH_LIVE_MALLOC, from);
 
 	if (!block)
 		return NULL;
@@ -172,18 +172,18 @@ static inline __attribute__((always_inline)) char *copy(const char *s, size_t n,
 
 EXPORT char *(strdup)(const char *s)
 {
-	return copy(s, strlen(s), CALLER);
+	return copy(s, strlen(s), MH_HERE);
 }
 
 EXPORT char *(strndup)(const char *s, size_t n)
 {
-	return copy(s, strnlen(s, n), CALLER);
+	return copy(s, strnlen(s, n), MH_HERE);
 }
 
 EXPORT wchar_t *wcsdup(const wchar_t *s)
 {
 	size_t size = (wcslen(s) + 1) * sizeof(*s);
-	wchar_t *block = mh_alloc(size, MH_LIVE_MALLOC, 0, CALLER);
+	wchar_t *block = mh_alloc(size, MH_LIVE_MALLOC, MH_HERE);
 
 	return block ? memcpy(block, s, size) : NULL;
 }
@@ -198,7 +198,7 @@ EXPORT char *memhook_strdup(const char *s)
 	char *theirs;
 
 	if (mh_likely(mh_is_active()))
-		return copy(s, size - 1, CALLER);
+		return copy(s, size - 1, MH_HERE);
 	theirs = malloc(size);
 	return theirs ? memcpy(theirs, s, size) : NULL;
 }
@@ -217,7 +217,7 @@ EXPORT void *memhook_lalloc(void *ud, void *block, size_t osize, size_t nsize)
 		mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, CALLER);
 		return NULL;
 	}
-	return mh_realloc(block, nsize, CALLER);
+	return mh_realloc(block, nsize, MH_HERE);
 }
 
 EXPORT struct mallinfo2 mallinfo2(void)

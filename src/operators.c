@@ -51,7 +51,7 @@ static __attribute__((noreturn)) void throw_bad_alloc(void)
 
 /* As the standard has it: call the handler until it helps, or throws. */
 static MH_COLD void *new_failed(size_t align, size_t size, uint64_t meta,
-				const void *caller)
+				struct mh_from from)
 {
 	new_handler (*current)(void);
 
@@ -63,25 +63,39 @@ static MH_COLD void *new_failed(size_t align, size_t size, uint64_t meta,
 		if (!handler)
 			throw_bad_alloc();
 		handler();
-		block = mh_alloc_aligned(align, size, meta, caller);
+		block = mh_alloc_aligned(align, size, meta, from, 0);
 		if (block)
 			return block;
 	}
 }
 
-static inline __attribute__((always_inline)) void *new_plain(size_t size, uint64_t meta,
-							     const void *caller)
+static MH_NOINLINE void *new_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
 {
-	void *block = mh_alloc(size, meta, 0, caller);
+	void *block = mh_alloc_asked(size, meta, zero, from, MH_FRAME_POINTER(from));
 
-	return mh_likely(block != NULL) ? block : new_failed(0, size, meta, caller);
+	return mh_likely(block != NULL) ? block : new_failed(0, size, meta, from);
 }
 
-static void *new_aligned(size_t align, size_t size, uint64_t meta, const void *caller)
+/* A sibling call of the operator's: it returns to the same caller. */
+static MH_NOINLINE void *new_fresh(size_t size, uint64_t meta, uint64_t owner)
 {
-	void *block = mh_alloc_aligned(align, size, meta, caller);
+	void *block = mh_alloc_fresh(size, meta, owner);
 
-	return mh_likely(block != NULL) ? block : new_failed(align, size, meta, caller);
+	return mh_likely(block != NULL) ? block : new_failed(0, size, meta, MH_HERE);
+}
+
+static inline __attribute__((always_inline)) void *new_plain(size_t size, uint64_t meta,
+							     struct mh_from from)
+{
+	return mh_alloc_hot(size, meta, 0, from, new_ask, new_fresh);
+}
+
+static void *new_aligned(size_t align, size_t size, uint64_t meta, struct mh_from from,
+			 uintptr_t fp)
+{
+	void *block = mh_alloc_aligned(align, size, meta, from, fp);
+
+	return mh_likely(block != NULL) ? block : new_failed(align, size, meta, from);
 }
 
 /*
@@ -108,19 +122,19 @@ static MH_COLD void *nothrow_failed_aligned(const char *symbol, size_t size, siz
 void *op_new(size_t) OPERATOR("_Znw" Z);
 void *op_new(size_t size)
 {
-	return new_plain(size, NEW, CALLER);
+	return new_plain(size, NEW, MH_HERE);
 }
 
 void *op_new_array(size_t) OPERATOR("_Zna" Z);
 void *op_new_array(size_t size)
 {
-	return new_plain(size, ARRAY, CALLER);
+	return new_plain(size, ARRAY, MH_HERE);
 }
 
 void *op_new_nothrow(size_t, const void *) OPERATOR("_Znw" Z "RKSt9nothrow_t");
 void *op_new_nothrow(size_t size, const void *tag)
 {
-	void *block = mh_alloc(size, NEW, 0, CALLER);
+	void *block = mh_alloc(size, NEW, MH_HERE);
 
 	return mh_likely(block != NULL)
 		       ? block
@@ -130,7 +144,7 @@ void *op_new_nothrow(size_t size, const void *tag)
 void *op_new_array_nothrow(size_t, const void *) OPERATOR("_Zna" Z "RKSt9nothrow_t");
 void *op_new_array_nothrow(size_t size, const void *tag)
 {
-	void *block = mh_alloc(size, ARRAY, 0, CALLER);
+	void *block = mh_alloc(size, ARRAY, MH_HERE);
 
 	return mh_likely(block != NULL)
 		       ? block
@@ -140,20 +154,20 @@ void *op_new_array_nothrow(size_t size, const void *tag)
 void *op_new_align(size_t, size_t) OPERATOR("_Znw" Z "St11align_val_t");
 void *op_new_align(size_t size, size_t align)
 {
-	return new_aligned(align, size, NEW, CALLER);
+	return new_aligned(align, size, NEW, MH_HERE_AND_FP);
 }
 
 void *op_new_array_align(size_t, size_t) OPERATOR("_Zna" Z "St11align_val_t");
 void *op_new_array_align(size_t size, size_t align)
 {
-	return new_aligned(align, size, ARRAY, CALLER);
+	return new_aligned(align, size, ARRAY, MH_HERE_AND_FP);
 }
 
 void *op_new_align_nothrow(size_t, size_t, const void *)
 	OPERATOR("_Znw" Z "St11align_val_tRKSt9nothrow_t");
 void *op_new_align_nothrow(size_t size, size_t align, const void *tag)
 {
-	void *block = mh_alloc_aligned(align, size, NEW, CALLER);
+	void *block = mh_alloc_aligned(align, size, NEW, MH_HERE_AND_FP);
 
 	return block ? block
 		     : nothrow_failed_aligned("_Znw" Z "St11align_val_tRKSt9nothrow_t",
@@ -164,7 +178,7 @@ void *op_new_array_align_nothrow(size_t, size_t, const void *)
 	OPERATOR("_Zna" Z "St11align_val_tRKSt9nothrow_t");
 void *op_new_array_align_nothrow(size_t size, size_t align, const void *tag)
 {
-	void *block = mh_alloc_aligned(align, size, ARRAY, CALLER);
+	void *block = mh_alloc_aligned(align, size, ARRAY, MH_HERE_AND_FP);
 
 	return block ? block
 		     : nothrow_failed_aligned("_Zna" Z "St11align_val_tRKSt9nothrow_t",

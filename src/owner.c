@@ -15,8 +15,6 @@
 static uint32_t *bucket, *chain;
 static uint32_t bucket_mask;
 
-static uint32_t retired_first, retired_last; /* queue through next_retired */
-
 static memhook_owner (*_Atomic resolver)(void *);
 static void *_Atomic resolver_arg;
 static __thread char resolving __attribute__((tls_model("initial-exec")));
@@ -63,7 +61,7 @@ static uint32_t *bucket_of(const char *name, uint32_t kind)
 	return &bucket[(mh_hash(name, MH_HASH_START) + kind) & bucket_mask];
 }
 
-static void index_add(uint32_t row)
+void mh_owner_index_add(uint32_t row)
 {
 	uint32_t *b = bucket_of(owner_at(row)->name, owner_at(row)->kind);
 
@@ -71,7 +69,7 @@ static void index_add(uint32_t row)
 	*b = row;
 }
 
-static void index_remove(uint32_t row)
+void mh_owner_index_remove(uint32_t row)
 {
 	uint32_t *b = bucket_of(owner_at(row)->name, owner_at(row)->kind);
 
@@ -81,6 +79,15 @@ static void index_remove(uint32_t row)
 		*b = chain[row];
 }
 
+/* A thread that has ended keeps its name for the next one that is called so. */
+static int is_indexed(struct mh_owner *o)
+{
+	uint32_t state = atomic_load(&o->state);
+
+	return state == MEMHOOK_STATE_ACTIVE ||
+	       (state == MEMHOOK_STATE_RETIRED && o->kind == MEMHOOK_KIND_THREAD);
+}
+
 /* For a child that was forked while the index may have been in change. */
 void mh_owners_index(void)
 {
@@ -88,8 +95,8 @@ void mh_owners_index(void)
 
 	memset(bucket, 0, (size_t)mh_area->owners_max * sizeof(*bucket));
 	for (row = MH_FIRST_OWNER; row < used; row++)
-		if (atomic_load(&owner_at(row)->state) == MEMHOOK_STATE_ACTIVE)
-			index_add(row);
+		if (is_indexed(owner_at(row)))
+			mh_owner_index_add(row);
 }
 
 memhook_owner mh_owner_handle(uint32_t row)
@@ -120,62 +127,9 @@ int mh_owner_known(memhook_owner owner)
 	return owner_is(owner, 0);
 }
 
-/*
- * May this retired row serve somebody new?  Nobody can enter it any more, so
- * when no thread is inside and no block is live, none will be.
- */
-static int reusable(uint32_t row)
-{
-	struct mh_sum sum;
-
-	if (mh_threads_use(row))
-		return 0;
-	mh_sum(mh_area, row, &sum);
-	return sum.alloc_calls == sum.free_calls && sum.alloc_bytes == sum.free_bytes;
-}
-
-/* Shards are never zeroed: what a row holds now is its new owner's zero. */
-static void begin_anew(uint32_t row)
-{
-	struct mh_row *base = &mh_base(mh_area)[row];
-	struct mh_owner *o = owner_at(row);
-	struct mh_sum sum;
-
-	mh_sum(mh_area, row, &sum);
-	atomic_store(&o->state, MEMHOOK_STATE_FREE);
-	atomic_fetch_add(&base->free_bytes, sum.free_bytes);
-	atomic_fetch_add(&base->free_calls, sum.free_calls);
-	atomic_fetch_add(&base->alloc_bytes, sum.alloc_bytes);
-	atomic_fetch_add(&base->alloc_calls, sum.alloc_calls);
-	atomic_store(&mh_coarse(mh_area)[row].peak_bytes, 0);
-	atomic_fetch_add(&o->generation, 1);
-}
-
-static uint32_t take_retired(unsigned tries)
-{
-	while (tries-- && retired_first) {
-		uint32_t row = retired_first;
-
-		retired_first = owner_at(row)->next_retired;
-		if (!retired_first)
-			retired_last = 0;
-		owner_at(row)->next_retired = 0;
-		if (reusable(row)) {
-			begin_anew(row);
-			return row;
-		}
-		if (retired_last)
-			owner_at(retired_last)->next_retired = row;
-		else
-			retired_first = row;
-		retired_last = row;
-	}
-	return 0;
-}
-
 static uint32_t new_row(void)
 {
-	uint32_t used, row = take_retired(4);
+	uint32_t used, row = mh_retired_take(4);
 
 	if (row)
 		return row;
@@ -184,10 +138,10 @@ static uint32_t new_row(void)
 		atomic_store(&mh_area->owners_used, used + 1);
 		return used;
 	}
-	return take_retired(mh_area->owners_max);
+	return mh_retired_take(mh_area->owners_max);
 }
 
-static uint32_t lookup(const char *name, uint32_t kind, uint64_t path_hash)
+uint32_t mh_owner_lookup(const char *name, enum memhook_kind kind, uint64_t path_hash)
 {
 	uint32_t row;
 
@@ -201,23 +155,55 @@ static uint32_t lookup(const char *name, uint32_t kind, uint64_t path_hash)
 	return 0;
 }
 
-uint32_t mh_owner_find(const char *name, enum memhook_kind kind, uint64_t path_hash)
+uint32_t mh_owner_find_locked(const char *name, enum memhook_kind kind,
+			      uint64_t path_hash, uint64_t where)
 {
+	uint32_t row = mh_owner_lookup(name, kind, path_hash);
+
+	return row ? row : mh_owner_add(name, kind, path_hash, where);
+}
+
+uint32_t mh_owner_add(const char *name, enum memhook_kind kind, uint64_t path_hash,
+		      uint64_t where)
+{
+	uint32_t row = new_row();
 	struct mh_owner *o;
+
+	if (!row)
+		return MH_OVERFLOW;
+	o = owner_at(row);
+	strncpy(o->name, name, sizeof(o->name) - 1);
+	o->kind = kind;
+	o->path_hash = path_hash;
+	o->where = where;
+	mh_owner_index_add(row);
+	atomic_store(&o->state, MEMHOOK_STATE_ACTIVE);
+	return row;
+}
+
+uint32_t mh_owner_find(const char *name, enum memhook_kind kind, uint64_t path_hash,
+		       uint64_t where)
+{
 	uint32_t row;
 
 	mh_owners_lock();
-	row = lookup(name, kind, path_hash);
-	if (!row && (row = new_row())) {
-		o = owner_at(row);
-		strncpy(o->name, name, sizeof(o->name) - 1);
-		o->kind = kind;
-		o->path_hash = path_hash;
-		index_add(row);
-		atomic_store(&o->state, MEMHOOK_STATE_ACTIVE);
-	}
+	row = mh_owner_find_locked(name, kind, path_hash, where);
 	mh_owners_unlock();
-	return row ? row : MH_OVERFLOW;
+	return row;
+}
+
+uint32_t mh_owner_lookup_retired(const char *name, enum memhook_kind kind)
+{
+	uint32_t row;
+
+	for (row = *bucket_of(name, kind); row; row = chain[row]) {
+		struct mh_owner *o = owner_at(row);
+
+		if (o->kind == kind && strcmp(o->name, name) == 0 &&
+		    atomic_load(&o->state) == MEMHOOK_STATE_RETIRED)
+			return row;
+	}
+	return 0;
 }
 
 static int bad_name(const char *name)
@@ -242,7 +228,7 @@ memhook_owner memhook_owner_create(const char *name)
 		return MEMHOOK_NOBODY;
 	}
 	mh_attach();
-	row = mh_owner_find(name, MEMHOOK_KIND_NAMED, 0);
+	row = mh_owner_find(name, MEMHOOK_KIND_NAMED, 0, 0);
 	if (row == MH_OVERFLOW)
 		errno = ENOSPC;
 	return mh_owner_handle(row);
@@ -260,14 +246,8 @@ int memhook_owner_retire(memhook_owner owner)
 	else if (owner_at(row)->kind != MEMHOOK_KIND_NAMED)
 		error = EINVAL;
 	if (!error) {
-		index_remove(row);
-		atomic_store(&owner_at(row)->state, MEMHOOK_STATE_RETIRED);
-		owner_at(row)->next_retired = 0;
-		if (retired_last)
-			owner_at(retired_last)->next_retired = row;
-		else
-			retired_first = row;
-		retired_last = row;
+		mh_owner_index_remove(row);
+		mh_retired_add(row);
 	}
 	mh_owners_unlock();
 	if (error)
@@ -275,9 +255,9 @@ int memhook_owner_retire(memhook_owner owner)
 	return error ? -1 : 0;
 }
 
-int mh_owner_is_asked(void)
+int mh_owner_has_resolver(void)
 {
-	return mh_settings.by != MH_BY_NONE || atomic_load(&resolver);
+	return atomic_load(&resolver) != NULL;
 }
 
 void memhook_set_resolver(memhook_owner (*resolve)(void *), void *arg)
@@ -290,7 +270,12 @@ void memhook_set_resolver(memhook_owner (*resolve)(void *), void *arg)
 	mh_threads_ask_again();
 }
 
-/* What the resolver answered stays pinned in h->owner while it is charged. */
+/*
+ * What the resolver answered stays pinned in h->owner while it is charged.
+ * MH_ASK_ON where it leaves the answer to the automatic kind.
+ */
+#define MH_ASK_ON UINT64_MAX
+
 static uint64_t resolve(struct mh_hot *h, memhook_owner (*ask)(void *))
 {
 	memhook_owner *last = &((struct mh_line *)h)->resolved, owner;
@@ -301,13 +286,12 @@ static uint64_t resolve(struct mh_hot *h, memhook_owner (*ask)(void *))
 	resolving = 1;
 	owner = ask(atomic_load(&resolver_arg));
 	resolving = 0;
-	if (owner == *last &&
-	    atomic_load_explicit(&h->owner, MH_RELAXED) == mh_owner_row(owner) &&
-	    mh_owner_current(owner))
-		return mh_owner_row(owner);
-	row = mh_owner_row(owner);
 	if (owner == MEMHOOK_AUTO)
-		row = MH_NOBODY;
+		return MH_ASK_ON;
+	row = mh_owner_row(owner);
+	if (owner == *last && atomic_load_explicit(&h->owner, MH_RELAXED) == row &&
+	    mh_owner_current(owner))
+		return row;
 	atomic_store(&h->owner, row); /* before the check: mh_apply_scope() */
 	*last = owner;
 	if (mh_owner_current(owner))
@@ -316,18 +300,29 @@ static uint64_t resolve(struct mh_hot *h, memhook_owner (*ask)(void *))
 	return MH_NOBODY;
 }
 
-uint64_t mh_owner_now(struct mh_hot *h, const void *caller)
+/* A thread without a hot line: it is ending, or there are too many. */
+static uint64_t owner_without_line(struct mh_from from, uintptr_t fp, uint64_t size)
 {
-	memhook_owner (*ask)(void *);
+	if (mh_scope != MEMHOOK_AUTO)
+		return mh_owner_current(mh_scope) ? mh_owner_row(mh_scope) : MH_NOBODY;
+	return mh_by_caller() ? mh_caller_owner(NULL, from, fp, size) : MH_NOBODY;
+}
 
-	if (mh_scope != MEMHOOK_AUTO || !mh_owner_is_asked()) {
-		mh_apply_scope(h);
-		return atomic_load_explicit(&h->owner, MH_RELAXED);
-	}
-	ask = atomic_load(&resolver);
-	if (ask)
-		return resolve(h, ask);
-	return mh_caller_owner(h, caller);
+uint64_t mh_owner_now(struct mh_hot *h, struct mh_from from, uintptr_t fp, uint64_t size)
+{
+	memhook_owner (*ask)(void *) = atomic_load(&resolver);
+	uint64_t owner = MH_ASK_ON;
+
+	if (!h)
+		return owner_without_line(from, fp, size);
+	if (mh_scope == MEMHOOK_AUTO && ask)
+		owner = resolve(h, ask);
+	if (owner != MH_ASK_ON)
+		return owner;
+	if (mh_scope == MEMHOOK_AUTO && mh_by_caller())
+		owner = mh_caller_owner(h, from, fp, size);
+	mh_apply_scope(h);
+	return owner != MH_ASK_ON ? owner : atomic_load_explicit(&h->owner, MH_RELAXED);
 }
 
 memhook_owner memhook_enter(memhook_owner owner)

@@ -19,14 +19,34 @@ int mh_owner_current(memhook_owner owner);
 int mh_owner_known(memhook_owner owner);
 memhook_owner mh_owner_handle(uint32_t row);
 
-/* Is there a resolver or an automatic kind to ask outside scopes? */
-int mh_owner_is_asked(void);
+int mh_owner_has_resolver(void);
 
-/* Whom to charge now, for a thread whose `current` is NULL. */
-uint64_t mh_owner_now(struct mh_hot *h, const void *caller);
+/* Whom to charge now, for a thread whose `current` does not tell. */
+uint64_t mh_owner_now(struct mh_hot *h, struct mh_from from, uintptr_t fp, uint64_t size);
 
 /* Find or create; MH_OVERFLOW when the table is full. */
-uint32_t mh_owner_find(const char *name, enum memhook_kind kind, uint64_t path_hash);
+uint32_t mh_owner_find(const char *name, enum memhook_kind kind, uint64_t path_hash,
+		       uint64_t where);
+
+/* The same, and its parts, for who holds the lock.  lookup: 0 if there is none. */
+uint32_t mh_owner_find_locked(const char *name, enum memhook_kind kind,
+			      uint64_t path_hash, uint64_t where);
+uint32_t mh_owner_lookup(const char *name, enum memhook_kind kind, uint64_t path_hash);
+uint32_t mh_owner_lookup_retired(const char *name, enum memhook_kind kind);
+uint32_t mh_owner_add(const char *name, enum memhook_kind kind, uint64_t path_hash,
+		      uint64_t where);
+void mh_owner_index_add(uint32_t row);
+void mh_owner_index_remove(uint32_t row);
+
+/* retired.c, under the lock: retire a row; take one that may serve again, or 0. */
+void mh_retired_add(uint32_t row);
+uint32_t mh_retired_take(unsigned tries);
+
+/* thread-owner.c */
+uint32_t mh_thread_owner_enter(void); /* the calling thread's row from now on */
+void mh_thread_owner_leave(uint32_t row);
+void mh_thread_owners_orphan(void);   /* in a forked child, before it allocates */
+void mh_thread_owners_rename(void);   /* as the threads call themselves now */
 
 int mh_owners_init(void);       /* index in private memory: 0 or -1 */
 void mh_owners_index(void);     /* made anew from the table */
@@ -35,10 +55,5 @@ void mh_owners_unlock(void);
 
 uint64_t mh_hash(const char *s, uint64_t hash);
 #define MH_HASH_START UINT64_C(0xcbf29ce484222325)
-
-/* caller.c */
-uint64_t mh_caller_owner(struct mh_hot *h, const void *caller);
-void mh_caller_unload_begin(void);
-void mh_caller_unload_end(void);
 
 #endif /* MH_OWNER_H */

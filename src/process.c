@@ -13,9 +13,12 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "frame-check.h"
 #include "heapinfo.h"
 #include "memhook.h"
+#include "object.h"
 #include "owner.h"
+#include "report.h"
 #include "thread.h"
 
 struct mh_proc *mh_proc;
@@ -23,6 +26,7 @@ struct mh_area *mh_area;
 struct mh_settings mh_settings;
 uint64_t mh_secret;
 char mh_program[64];
+char mh_program_path[4096];
 
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static int handlers_done;
@@ -50,27 +54,42 @@ static void choose_secret(void)
 
 static void find_program_name(void)
 {
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	ssize_t n = readlink("/proc/self/exe", mh_program_path,
+			     sizeof(mh_program_path) - 1);
 	const char *name = program_invocation_short_name, *slash;
 
 	if (n > 0) {
-		path[n] = '\0';
-		slash = strrchr(path, '/');
-		name = slash ? slash + 1 : path;
+		slash = strrchr(mh_program_path, '/');
+		name = slash ? slash + 1 : mh_program_path;
+	} else if (name) {
+		strncpy(mh_program_path, name, sizeof(mh_program_path) - 1);
 	}
 	if (name)
 		memcpy(mh_program, name, strnlen(name, sizeof(mh_program) - 1));
 }
 
-static void read_settings(void)
+static void read_by(void)
 {
 	const char *by = secure_getenv("MEMHOOK_BY");
+	const char *through = secure_getenv("MEMHOOK_THROUGH");
+	uint32_t i;
+
+	for (i = MH_BY_NONE; by && i <= MH_BY_SITE; i++)
+		if (strcmp(by, mh_by_name(i)) == 0)
+			mh_settings.by = i;
+	/* A site is the very call, unless one says what to look through. */
+	if (!through && mh_settings.by == MH_BY_SITE)
+		through = "none";
+	mh_through_set(through);
+	mh_settings.check_frames = secure_getenv("MEMHOOK_CHECK_FRAMES") != NULL;
+}
+
+static void read_settings(void)
+{
 	const char *foreign = secure_getenv("MEMHOOK_FOREIGN");
 	const char *report = secure_getenv("MEMHOOK_REPORT");
 
-	if (by && strcmp(by, "library") == 0)
-		mh_settings.by = MH_BY_LIBRARY;
+	read_by();
 	if (foreign && strcmp(foreign, "ignore") == 0)
 		mh_settings.foreign_ignore = 1;
 	if (report && strlen(report) < sizeof(mh_settings.report))
@@ -189,6 +208,8 @@ __attribute__((destructor)) static void at_exit(void)
 		return;
 	if (mh_settings.by_run || mh_settings.report[0])
 		mh_heap_publish();
+	if (mh_settings.check_frames)
+		mh_frame_check_report();
 	/* Forked children end here, too; the report is the first process's. */
 	if (mh_settings.report[0] && mh_settings.report_pid == getpid())
 		write_report();

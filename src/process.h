@@ -21,6 +21,7 @@ struct mh_proc {
 struct mh_settings {
 	enum mh_by by;
 	int foreign_ignore;
+	int check_frames; /* compare each step outwards with the unwinder's */
 	int by_run;       /* `memhook run` made the segment */
 	int follow;       /* ... and wants exec'ed programs too */
 	char report[256]; /* file for a report at exit; "": none */
@@ -32,11 +33,18 @@ extern struct mh_area *mh_area;          /* this process's counters */
 extern struct mh_settings mh_settings;
 extern uint64_t mh_secret;
 extern char mh_program[64];              /* file name of the executable */
+extern char mh_program_path[4096];
 
 /* First malloc of the process, or of a child without atfork handlers. */
 void mh_process_start(void);
 int mh_is_active(void);
 uint64_t mh_unix_ms(void);
+
+/* Are owners outside of scopes found by the call site? */
+static inline int mh_by_caller(void)
+{
+	return mh_settings.by == MH_BY_LIBRARY || mh_settings.by == MH_BY_SITE;
+}
 
 static inline int mh_process_ready(void)
 {

@@ -12,6 +12,7 @@
 
 #include "account.h"
 #include "heapinfo.h"
+#include "owner.h"
 #include "process.h"
 #include "report.h"
 #include "thread.h"
@@ -165,6 +166,7 @@ int memhook_report(int fd, int format)
 		return -1;
 	}
 	mh_attach();
+	mh_thread_owners_rename();
 	used = atomic_load(&mh_area->owners_used);
 	size = (size_t)used * sizeof(*snap.owners);
 	snap.owners = mmap(NULL, size, PROT_READ | PROT_WRITE,

@@ -63,8 +63,10 @@ int mh_caches_map(void)
 /* Private memory that lines and caches take, once touched. */
 uint64_t mh_lines_bytes(void)
 {
+	uint64_t line = mh_by_caller() ? MH_LINE_STRIDE : 4096;
+
 	return (uint64_t)atomic_load_explicit(&mh_area->shards_used, MH_RELAXED) *
-	       (MH_LINE_STRIDE + sizeof(struct mh_cache));
+	       (line + sizeof(struct mh_cache));
 }
 
 /* Lowest free shard, 0 when there is none: shard 0 is everybody's. */
@@ -136,11 +138,14 @@ static struct mh_hot *attach(void)
 	h->secret = mh_secret;
 	h->net = MH_NET;
 	((struct mh_line *)h)->resolved = MEMHOOK_AUTO;
+	((struct mh_line *)h)->home = MH_NOBODY;
 	h->cache = cache_of(s);
 	if (!h->cache->bin[0].limit)
 		mh_cache_init(h->cache);
 	h->rows = mh_shard(s);
 	mh_hot = h;
+	if (mh_settings.by == MH_BY_THREAD)
+		((struct mh_line *)h)->home = mh_thread_owner_enter();
 	mh_apply_scope(h);
 	/* Last: it may call calloc, which finds us attached. */
 	if (have_exit_key)
@@ -179,6 +184,8 @@ static void thread_exit(void *line)
 		return;
 	mh_cache_flush(h->cache);
 	mh_publish_net(h);
+	if (mh_settings.by == MH_BY_THREAD)
+		mh_thread_owner_leave((uint32_t)((struct mh_line *)h)->home);
 	mh_hot = &no_line;
 	atomic_store_explicit(&h->current, NULL, MH_RELAXED);
 	atomic_store_explicit(&h->owner, 0, MH_RELAXED);
@@ -193,6 +200,21 @@ int mh_threads_init(void)
 	if (have_exit_key && mh_hot->rows)
 		pthread_setspecific(exit_key, mh_hot);
 	return have_exit_key ? 0 : -1;
+}
+
+/*
+ * Outside of scopes.  What speaks against it is looked at after the store,
+ * since who changes that clears `current` afterwards: mh_threads_ask_again().
+ */
+static void apply_automatic(struct mh_hot *h)
+{
+	uint64_t home = ((struct mh_line *)h)->home;
+	int by_caller = mh_by_caller();
+
+	atomic_store(&h->owner, home);
+	atomic_store(&h->current, by_caller ? MH_BY_CALLER : &h->rows[home]);
+	if (mh_owner_has_resolver() || (by_caller && !mh_caller_is_current(h)))
+		atomic_store_explicit(&h->current, NULL, MH_RELAXED);
 }
 
 /*
@@ -217,11 +239,7 @@ int mh_apply_scope(struct mh_hot *h)
 		atomic_store_explicit(&h->current, &h->rows[row], MH_RELAXED);
 		return !stale;
 	}
-	atomic_store(&h->owner, 0);
-	atomic_store(&h->current, &h->rows[0]);
-	/* After the store: pairs with mh_threads_ask_again(). */
-	if (mh_owner_is_asked())
-		atomic_store_explicit(&h->current, NULL, MH_RELAXED);
+	apply_automatic(h);
 	return 1;
 }
 

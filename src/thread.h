@@ -14,16 +14,21 @@
 #include <stdint.h>
 
 #include "cache.h"
+#include "caller.h"
 #include "memhook.h"
 #include "segment.h"
 
 #define MH_HIDDEN __attribute__((visibility("hidden")))
 #define MH_COLD __attribute__((cold, noinline))
+#define MH_NOINLINE __attribute__((noinline))
 #define mh_likely(x) __builtin_expect(!!(x), 1)
 #define mh_unlikely(x) __builtin_expect(!!(x), 0)
 
+/* In `current`: the owner is found by the call site, in the thread's table. */
+#define MH_BY_CALLER ((struct mh_row *)1)
+
 struct mh_hot {
-	struct mh_row *_Atomic current; /* row of `owner`; NULL: ask block.c */
+	struct mh_row *_Atomic current; /* row of `owner`, or that; NULL: ask block.c */
 	struct mh_row *rows;            /* this thread's shard; NULL: none yet */
 	_Atomic uint64_t owner;         /* number of `current`; pinned while here */
 	uint64_t secret;                /* of the cookies */
@@ -33,26 +38,29 @@ struct mh_hot {
 	uint64_t spare;
 };
 
-/* One entry of a thread's cache: call site -> owner (caller.c). */
-struct mh_site {
-	uintptr_t caller;
-	uint64_t generation;
-	uint64_t owner;
-};
-
-#define MH_SITES 256
-
 struct mh_line {
 	_Alignas(64) struct mh_hot hot;
 	memhook_owner resolved; /* the resolver's last answer */
-	struct mh_site sites[MH_SITES];
+	uint64_t home;          /* row outside of scopes: by thread, its own */
+	uint64_t generation;    /* of `sites`; 0: they are empty (caller.c) */
+	_Alignas(64) struct mh_site sites[MH_SITES];
 };
 
-#define MH_LINE_STRIDE 8192
+#define MH_LINE_STRIDE 20480
 #define MH_CACHE_STRIDE 12288
 _Static_assert(sizeof(struct mh_hot) <= 64, "one cache line");
 _Static_assert(sizeof(struct mh_cache) <= MH_CACHE_STRIDE, "stride of the caches");
 _Static_assert(sizeof(struct mh_line) <= MH_LINE_STRIDE, "stride of the lines");
+_Static_assert((sizeof(struct mh_site) & (sizeof(struct mh_site) - 1)) == 0, "a power of 2");
+
+/* Where the table has this call site, if it has it. */
+static inline struct mh_site *mh_site(struct mh_hot *h, const void *caller)
+{
+	const uintptr_t mask = (MH_SITES - 1) * sizeof(struct mh_site);
+	uintptr_t at = (uintptr_t)caller * sizeof(struct mh_site) & mask;
+
+	return (struct mh_site *)((char *)((struct mh_line *)h)->sites + at);
+}
 
 /*
  * Initial-exec: any other model may call malloc from inside malloc.  Never

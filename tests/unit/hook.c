@@ -103,43 +103,48 @@ END_TEST
 /* owner */
 START_TEST(owners_are_found_by_name_and_kind)
 {
-	uint32_t a = mh_owner_find("same", MEMHOOK_KIND_NAMED, 0);
-	uint32_t b = mh_owner_find("same", MEMHOOK_KIND_LIBRARY, 7);
-	uint32_t c = mh_owner_find("same", MEMHOOK_KIND_LIBRARY, 8);
+	uint32_t a = mh_owner_find("same", MEMHOOK_KIND_NAMED, 0, 0);
+	uint32_t b = mh_owner_find("same", MEMHOOK_KIND_LIBRARY, 7, 0);
+	uint32_t c = mh_owner_find("same", MEMHOOK_KIND_LIBRARY, 8, 0);
 
 	ck_assert(a != b && b != c && a != c);
-	ck_assert_uint_eq(mh_owner_find("same", MEMHOOK_KIND_NAMED, 0), a);
-	ck_assert_uint_eq(mh_owner_find("same", MEMHOOK_KIND_LIBRARY, 8), c);
+	ck_assert_uint_eq(mh_owner_find("same", MEMHOOK_KIND_NAMED, 0, 0), a);
+	ck_assert_uint_eq(mh_owner_find("same", MEMHOOK_KIND_LIBRARY, 8, 0), c);
 	ck_assert(mh_owner_current(mh_owner_handle(a)));
 	ck_assert(!mh_owner_current(mh_owner_handle(a) + (UINT64_C(1) << 32)));
 	ck_assert(!mh_owner_known(MEMHOOK_AUTO));
 	ck_assert(!mh_owner_known(mh_area->owners_max));
 	mh_owners_index(); /* made anew, it finds the same */
-	ck_assert_uint_eq(mh_owner_find("same", MEMHOOK_KIND_NAMED, 0), a);
+	ck_assert_uint_eq(mh_owner_find("same", MEMHOOK_KIND_NAMED, 0, 0), a);
 	/* FNV-1a's published value for "foobar" */
 	ck_assert_uint_eq(mh_hash("foobar", MH_HASH_START), UINT64_C(0x85944171f73967e8));
 }
 END_TEST
 
 /* caller */
+static uint64_t caller_owner(struct mh_hot *h, const void *caller)
+{
+	return mh_caller_owner(h, (struct mh_from){ .caller = caller }, 0, 1);
+}
+
 START_TEST(callers_and_their_generation)
 {
 	struct mh_hot *h = mh_attach();
 	const char *libc = (const char *)dlsym(RTLD_DEFAULT, "puts");
-	uint64_t first = mh_caller_owner(h, libc + 1), self, cached;
+	uint64_t first = caller_owner(h, libc + 1), self, cached;
 
 	ck_assert_str_eq(mh_owners(mh_area)[first].name, "libc.so.6");
 	ck_assert_uint_eq(mh_owners(mh_area)[first].kind, MEMHOOK_KIND_LIBRARY);
-	cached = mh_caller_owner(h, libc + 1);
+	cached = caller_owner(h, libc + 1);
 	ck_assert_uint_eq(cached, first);
-	self = mh_caller_owner(h, (const char *)(uintptr_t)row_of + 1);
+	self = caller_owner(h, (const char *)(uintptr_t)row_of + 1);
 	ck_assert_str_eq(mh_owners(mh_area)[self].name, mh_program);
 	mh_caller_unload_begin(); /* nothing is cached now, answers stay right */
-	ck_assert_uint_eq(mh_caller_owner(h, libc + 1), first);
+	ck_assert_uint_eq(caller_owner(h, libc + 1), first);
 	mh_caller_unload_end();
-	ck_assert_uint_eq(mh_caller_owner(h, libc + 1), first);
-	ck_assert_uint_eq(mh_caller_owner(NULL, libc + 1), first);
-	ck_assert_str_eq(mh_owners(mh_area)[mh_caller_owner(h, (void *)64)].name,
+	ck_assert_uint_eq(caller_owner(h, libc + 1), first);
+	ck_assert_uint_eq(caller_owner(NULL, libc + 1), first);
+	ck_assert_str_eq(mh_owners(mh_area)[caller_owner(h, (void *)64)].name,
 			 "[no library]");
 }
 END_TEST
@@ -308,8 +313,8 @@ START_TEST(sizes_at_every_edge)
 	for (i = 0; i < 14; i++) {
 		memhook_owner was = memhook_enter(o);
 
-		p[i] = mh_alloc(edges[i], MH_LIVE_MALLOC, 0, NULL);
-		q[i] = mh_alloc(edges[i], MH_LIVE_MALLOC, 1, NULL);
+		p[i] = mh_alloc(edges[i], MH_LIVE_MALLOC, MH_HERE);
+		q[i] = mh_calloc(edges[i], MH_LIVE_MALLOC, MH_HERE);
 		memhook_leave(was);
 		total += 2 * edges[i];
 		memset(p[i], 0xee, edges[i]);
@@ -322,7 +327,7 @@ START_TEST(sizes_at_every_edge)
 		mh_free(q[i], MH_LIVE_MALLOC, edges[i], NULL);
 	}
 	ck_holds(o, 0, 0);
-	ck_assert_ptr_null(mh_alloc(MH_SIZE_MAX + 1, MH_LIVE_MALLOC, 0, NULL));
+	ck_assert_ptr_null(mh_alloc(MH_SIZE_MAX + 1, MH_LIVE_MALLOC, MH_HERE));
 }
 END_TEST
 
