@@ -118,9 +118,29 @@ static void name_cell(struct mh_out *o, const char *s, const char *suffix)
 	spaces(o, shown < NAME_WIDTH ? NAME_WIDTH - shown : 0);
 }
 
-static void row(struct mh_out *o, const struct memhook_stats *s)
+/* Threads may share a name; those that live have a number. */
+static const char *suffix(const struct mh_snapshot *snap, const struct memhook_stats *s,
+			  struct cell *c)
 {
-	name_cell(o, s->name, s->state == MEMHOOK_STATE_RETIRED ? " (retired)" : "");
+	uint32_t row = (uint32_t)s->owner;
+
+	if (s->state == MEMHOOK_STATE_RETIRED)
+		return " (retired)";
+	if (s->kind != MEMHOOK_KIND_THREAD || row >= snap->table_rows ||
+	    !snap->table[row].where)
+		return "";
+	add_str(c, " (");
+	add_number(c, snap->table[row].where, 0);
+	add_str(c, ")");
+	return c->text;
+}
+
+static void row(struct mh_out *o, const struct mh_snapshot *snap,
+		const struct memhook_stats *s)
+{
+	struct cell c = { .used = 0 };
+
+	name_cell(o, s->name, suffix(snap, s, &c));
 	bytes(o, s->live_bytes, 11);
 	count(o, s->live_blocks, 10);
 	bytes(o, s->peak_bytes, 11);
@@ -191,6 +211,13 @@ static void remarks(struct mh_out *o, const struct mh_snapshot *s)
 		mh_out_str(o, " blocks were freed by the wrong function or with a"
 			      " wrong size.\n");
 	}
+	if (s->unseen_calls) {
+		mh_out_str(o, "Not seen through, charged to the direct caller:");
+		bytes(o, s->unseen_bytes, 0);
+		mh_out_str(o, " in");
+		count(o, s->unseen_calls, 0);
+		mh_out_str(o, " allocations.\n");
+	}
 	if (s->foreign_ignored) {
 		mh_out_u64(o, s->foreign_ignored);
 		mh_out_str(o, " foreign pointers were passed over.\n");
@@ -249,6 +276,15 @@ static void bridge(struct mh_out *o, const struct mh_snapshot *s)
 	}
 }
 
+static const char *title(const char *by)
+{
+	if (strcmp(by, "library") == 0)
+		return "OWNER (shared library)";
+	if (strcmp(by, "thread") == 0)
+		return "OWNER (thread)";
+	return strcmp(by, "site") == 0 ? "OWNER (call site)" : "OWNER";
+}
+
 void mh_report_text(struct mh_out *o, struct mh_snapshot *s)
 {
 	struct memhook_stats total = s->totals;
@@ -258,12 +294,12 @@ void mh_report_text(struct mh_out *o, struct mh_snapshot *s)
 	headline(o, s);
 	remarks(o, s);
 	mh_out_str(o, "\n");
-	name_cell(o, strcmp(s->by, "library") ? "OWNER" : "OWNER (shared library)", "");
+	name_cell(o, title(s->by), "");
 	mh_out_str(o, "       LIVE    BLOCKS       PEAK   ALLOCATIONS\n");
 	for (i = 0; i < s->owner_count; i++)
-		row(o, &s->owners[i]);
+		row(o, s, &s->owners[i]);
 	strcpy(total.name, "total");
 	total.state = MEMHOOK_STATE_ACTIVE;
-	row(o, &total);
+	row(o, s, &total);
 	bridge(o, s);
 }
