@@ -2,10 +2,12 @@
 #include "frame-check.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include <unwind.h>
 
 #include "diag.h"
+#include "process.h"
 #include "thread.h"
 
 static _Atomic uint64_t checked, differed;
@@ -64,6 +66,8 @@ void mh_frame_check(const void *caller, unsigned depth, const void *found)
 		return;
 	if (atomic_fetch_add_explicit(&differed, 1, memory_order_relaxed) < 10)
 		say(caller, depth, found, s.found);
+	if (mh_settings.check_frames > 1)
+		abort();
 }
 
 void mh_frame_check_report(void)

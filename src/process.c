@@ -72,6 +72,7 @@ static void read_by(void)
 {
 	const char *by = secure_getenv("MEMHOOK_BY");
 	const char *through = secure_getenv("MEMHOOK_THROUGH");
+	const char *check = secure_getenv("MEMHOOK_CHECK_FRAMES");
 	uint32_t i;
 
 	for (i = MH_BY_NONE; by && i <= MH_BY_SITE; i++)
@@ -81,7 +82,8 @@ static void read_by(void)
 	if (!through && mh_settings.by == MH_BY_SITE)
 		through = "none";
 	mh_through_set(through);
-	mh_settings.check_frames = secure_getenv("MEMHOOK_CHECK_FRAMES") != NULL;
+	if (check)
+		mh_settings.check_frames = strcmp(check, "abort") ? 1 : 2;
 }
 
 static void read_settings(void)

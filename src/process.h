@@ -21,7 +21,7 @@ struct mh_proc {
 struct mh_settings {
 	enum mh_by by;
 	int foreign_ignore;
-	int check_frames; /* compare each step outwards with the unwinder's */
+	int check_frames; /* 1: compare each step outwards with the unwinder's; 2: or abort */
 	int by_run;       /* `memhook run` made the segment */
 	int follow;       /* ... and wants exec'ed programs too */
 	char report[256]; /* file for a report at exit; "": none */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../common.h"
+#include "copies.h"
 
 static char one[4096], two[4096], same[4096];
 
@@ -32,21 +33,6 @@ static uint64_t live_of(const char *name)
 	struct wanted w = { .name = name };
 
 	return memhook_each(match, &w) ? w.found.live_bytes : 0;
-}
-
-static void copy_file(const char *from, const char *to)
-{
-	char buf[65536];
-	FILE *in = fopen(from, "r"), *out = fopen(to, "w");
-	size_t n;
-
-	while (in && out && (n = fread(buf, 1, sizeof(buf), in)))
-		fwrite(buf, 1, n, out);
-	if (!in || !out || ferror(in) || fclose(out)) {
-		fprintf(stderr, "cannot copy %s to %s\n", from, to);
-		exit(99);
-	}
-	fclose(in);
 }
 
 static void *make(const char *path, size_t size, void **block)
@@ -123,10 +109,8 @@ END_TEST
 
 static void place_plugins(const char *plugin)
 {
-	static char dir[] = "/tmp/memhook-test.XXXXXX";
+	const char *dir = scratch();
 
-	if (!mkdtemp(dir))
-		exit(99);
 	snprintf(one, sizeof(one), "%s/plugin-one.so", dir);
 	snprintf(two, sizeof(two), "%s/plugin-two.so", dir);
 	snprintf(same, sizeof(same), "%s/d", dir);
@@ -163,7 +147,6 @@ int main(int argc, char **argv)
 	unlink(same);
 	*strrchr(same, '/') = '\0';
 	rmdir(same);
-	*strrchr(same, '/') = '\0';
-	rmdir(same);
+	rmdir(scratch());
 	return rc;
 }

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Copies of a plug-in: libraries that differ in nothing but their names. */
+#ifndef TESTS_COPIES_H
+#define TESTS_COPIES_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static inline void copy_file(const char *from, const char *to)
+{
+	char buf[65536];
+	FILE *in = fopen(from, "r"), *out = fopen(to, "w");
+	size_t n;
+
+	while (in && out && (n = fread(buf, 1, sizeof(buf), in)))
+		fwrite(buf, 1, n, out);
+	if (!in || !out || ferror(in) || fclose(out)) {
+		fprintf(stderr, "cannot copy %s to %s\n", from, to);
+		exit(99);
+	}
+	fclose(in);
+}
+
+/* A folder of one's own, for as long as the program runs. */
+static inline const char *scratch(void)
+{
+	static char dir[] = "/tmp/memhook-test.XXXXXX";
+	static int made;
+
+	if (!made && !mkdtemp(dir))
+		exit(99);
+	made = 1;
+	return dir;
+}
+
+#endif /* TESTS_COPIES_H */

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Threads load, call and unload libraries that lie at each other's addresses:
+ * every block is charged to the library that made it.
+ *
+ *     storm [SECONDS [THREADS]]        2 and 8
+ */
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../common.h"
+#include "copies.h"
+
+#define PLUGINS 6
+#define BLOCKS 200
+
+static char path[PLUGINS][4096];
+static _Atomic int stop;
+static _Atomic unsigned long loads, blocks, wrong;
+
+static void check(const void *block, const char *name)
+{
+	struct memhook_stats s = { .size = sizeof(s) };
+	struct memhook_block b = { .size = sizeof(b) };
+
+	memhook_inspect(block, &b);
+	if (memhook_stats(b.owner, &s) || strcmp(s.name, name)) {
+		if (atomic_fetch_add(&wrong, 1) == 0)
+			fprintf(stderr, "charged to \"%s\", made by %s\n", s.name, name);
+	}
+}
+
+static void visit(int plugin, void **set)
+{
+	void *handle = dlopen(path[plugin], RTLD_NOW | RTLD_LOCAL);
+	const char *name = strrchr(path[plugin], '/') + 1;
+	void *(*make)(size_t);
+	int i;
+
+	if (!handle) {
+		fprintf(stderr, "%s\n", dlerror());
+		atomic_fetch_add(&wrong, 1);
+		return;
+	}
+	make = (void *(*)(size_t))dlsym(handle, "plugin_make");
+	for (i = 0; i < BLOCKS; i++) {
+		free(set[i]);
+		set[i] = make((size_t)(16 + i));
+		check(set[i], name);
+	}
+	dlclose(handle);
+	atomic_fetch_add(&loads, 1);
+	atomic_fetch_add(&blocks, BLOCKS);
+}
+
+static void *run(void *arg)
+{
+	unsigned r = (unsigned)(uintptr_t)arg;
+	void *set[BLOCKS] = { NULL };
+	int i;
+
+	while (!atomic_load(&stop)) {
+		r = r * 1103515245 + 12345;
+		visit((int)(r >> 16) % PLUGINS, set);
+	}
+	for (i = 0; i < BLOCKS; i++)
+		free(set[i]);
+	return NULL;
+}
+
+static void blow(unsigned seconds, unsigned threads)
+{
+	struct timespec pause = { .tv_sec = seconds };
+	pthread_t *t = calloc(threads, sizeof(*t));
+	unsigned i;
+
+	for (i = 0; i < threads; i++)
+		if (pthread_create(&t[i], NULL, run, (void *)(uintptr_t)(i + 1)))
+			exit(99);
+	nanosleep(&pause, NULL);
+	atomic_store(&stop, 1);
+	for (i = 0; i < threads; i++)
+		pthread_join(t[i], NULL);
+	free(t);
+}
+
+int main(int argc, char **argv)
+{
+	const char *plugin = getenv("MEMHOOK_PLUGIN");
+	int i;
+
+	if (!plugin) {
+		fputs("MEMHOOK_PLUGIN names no library\n", stderr);
+		return 77;
+	}
+	if (!getenv("MEMHOOK_BY")) { /* it is read at the very first malloc */
+		setenv("MEMHOOK_BY", "library", 1);
+		execv("/proc/self/exe", argv);
+	}
+	for (i = 0; i < PLUGINS; i++) {
+		snprintf(path[i], sizeof(path[i]), "%s/plugin-%d.so", scratch(), i);
+		copy_file(plugin, path[i]);
+	}
+	blow(argc > 1 ? (unsigned)atoi(argv[1]) : 2, argc > 2 ? (unsigned)atoi(argv[2]) : 8);
+	printf("%lu loads, %lu blocks, %lu charged to another\n", loads, blocks, wrong);
+	for (i = 0; i < PLUGINS; i++)
+		unlink(path[i]);
+	rmdir(scratch());
+	return wrong || !loads;
+}
