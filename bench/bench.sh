@@ -1,20 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# make bench: bare loops under plain jemalloc, glibc and the hook, interleaved
-# in one run; medians as ratios to jemalloc, smaller is better.
+# make bench: bare loops and C++ containers under plain jemalloc, glibc and the
+# hook, interleaved in one run; medians as ratios to jemalloc, smaller is better.
 #
-#     LOOPS=bench/loops MEMHOOK_LIBRARY=.../libmemhook.so.1 bench.sh [ROUNDS]
+#     BENCH=bench MEMHOOK_LIBRARY=.../libmemhook.so.1 bench.sh [ROUNDS]
 set -eu
 
 rounds=${1:-${ROUNDS:-7}}
-: "${LOOPS:?the loops program}" "${MEMHOOK_LIBRARY:?the hook to measure}"
+: "${BENCH:?the folder of the programs}" "${MEMHOOK_LIBRARY:?the hook to measure}"
 : "${RESULTS:=bench-results.json}"
 : "${JEMALLOC:=libjemalloc.so.2}"
 
 rows='pairs-small:1 pairs-small:2 pairs-medium:1 pairs-medium:2 pairs-large:1
 	pairs-large:2 live-set:1 live-set:2 trees:1 trees:2 growth:1 growth:2
-	remote-free:2'
-columns='jemalloc glibc hook library'
+	remote-free:2 strings:1 strings:2'
+columns='jemalloc glibc none library site'
 times=$(mktemp)
 trap 'rm -f "$times"' EXIT
 
@@ -24,11 +24,12 @@ if LD_PRELOAD=$JEMALLOC /bin/true 2>&1 | grep -q 'cannot be preloaded'; then
 fi
 
 one() {
+	local program=$BENCH/loops
+	[ "$2" = strings ] && program=$BENCH/containers
 	case $1 in
-	jemalloc) LD_PRELOAD=$JEMALLOC "$LOOPS" "$2" "$3" ;;
-	glibc) "$LOOPS" "$2" "$3" ;;
-	hook) LD_PRELOAD=$MEMHOOK_LIBRARY "$LOOPS" "$2" "$3" ;;
-	library) MEMHOOK_BY=library LD_PRELOAD=$MEMHOOK_LIBRARY "$LOOPS" "$2" "$3" ;;
+	jemalloc) LD_PRELOAD=$JEMALLOC "$program" "$2" "$3" ;;
+	glibc) "$program" "$2" "$3" ;;
+	*) MEMHOOK_BY=$1 LD_PRELOAD=$MEMHOOK_LIBRARY "$program" "$2" "$3" ;;
 	esac
 }
 
@@ -42,32 +43,46 @@ for ((i = 1; i <= rounds; i++)); do
 done > "$times"
 [ -t 2 ] && printf '\r                  \r' >&2
 
-sort -k1,1 -k2,2 -k3,3n "$times" | awk -v rows="$rows" -v results="$RESULTS" '
+# The hook by its owners: none is the default, library and site are automatic.
+sort -k1,1 -k2,2 -k3,3n "$times" | awk -v rows="$rows" -v columns="$columns" \
+	-v results="$RESULTS" '
 	{ key = $1 " " $2; v[key, n[key]++] = $3 }
 	function median(key) { return v[key, int(n[key] / 2)] }
 	function ratio(row, column) { return median(row " " column) / median(row " jemalloc") }
+	function json(sep, name, value) { printf "%s\"%s\":%.3f", sep, name, value > results }
 	END {
 		count = split(rows, row)
-		printf "%-16s %12s %8s %8s %8s\n", "loop:threads", "jemalloc ms",
-		       "glibc", "hook", "library"
+		width = split(columns, column)
+		printf "%-16s %12s", "loop:threads", "jemalloc ms"
+		for (c = 2; c <= width; c++)
+			printf " %8s", column[c]
+		printf "\n"
 		printf "{\"unit\":\"time / time of jemalloc\",\"rows\":[" > results
 		for (i = 1; i <= count; i++) {
 			r = row[i]
-			printf "%-16s %12.1f %8.2f %8.2f %8.2f\n", r,
-			       median(r " jemalloc") / 1e6, ratio(r, "glibc"),
-			       ratio(r, "hook"), ratio(r, "library")
-			printf "%s\n{\"row\":\"%s\",\"jemalloc_ns\":%d,\"glibc\":%.3f,\"hook\":%.3f,\"library\":%.3f}",
-			       (i == 1 ? "" : ","), r, median(r " jemalloc"),
-			       ratio(r, "glibc"), ratio(r, "hook"), ratio(r, "library") > results
-			g += log(ratio(r, "glibc")); h += log(ratio(r, "hook"))
-			l += log(ratio(r, "library"))
+			printf "%-16s %12.1f", r, median(r " jemalloc") / 1e6
+			printf "%s\n{\"row\":\"%s\",\"jemalloc_ns\":%d",
+			       (i == 1 ? "" : ","), r, median(r " jemalloc") > results
+			for (c = 2; c <= width; c++) {
+				printf " %8.2f", ratio(r, column[c])
+				json(",", column[c], ratio(r, column[c]))
+				mean[c] += log(ratio(r, column[c])) / count
+			}
+			printf "\n"
+			printf "}" > results
 		}
-		printf "%-16s %12s %8.2f %8.2f %8.2f\n", "geometric mean", "",
-		       exp(g / count), exp(h / count), exp(l / count)
-		printf "],\"geometric_mean\":{\"glibc\":%.3f,\"hook\":%.3f,\"library\":%.3f}}\n",
-		       exp(g / count), exp(h / count), exp(l / count) > results
+		printf "%-16s %12s", "geometric mean", ""
+		printf "],\"geometric_mean\":{" > results
+		for (c = 2; c <= width; c++) {
+			printf " %8.2f", exp(mean[c])
+			json((c == 2 ? "" : ","), column[c], exp(mean[c]))
+		}
+		printf "\n"
+		printf "}}\n" > results
+		printf "\nowners found: library / none %.3f, site / none %.3f\n",
+		       exp(mean[4] - mean[3]), exp(mean[5] - mean[3])
 		# Two threads charge one owner here (nobody): time with two / with one.
-		printf "\n1 -> 2 threads, pairs-small: jemalloc %.2f, hook %.2f\n",
+		printf "1 -> 2 threads, pairs-small: jemalloc %.2f, none %.2f\n",
 		       median("pairs-small:2 jemalloc") / median("pairs-small:1 jemalloc"),
-		       median("pairs-small:2 hook") / median("pairs-small:1 hook")
+		       median("pairs-small:2 none") / median("pairs-small:1 none")
 	}'

@@ -37,7 +37,14 @@ static void credit(struct mh_hot *h, uint64_t owner, size_t size)
 
 void *mh_alloc_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
 {
-	return mh_alloc_asked(size, meta, zero, from, MH_FRAME_POINTER(from));
+	uintptr_t fp = MH_FRAME_POINTER(from);
+	struct mh_hot *h = mh_hot;
+	const struct mh_site *site = mh_site_outside(h, from, fp);
+
+	if (mh_unlikely(!site))
+		return mh_alloc_asked(size, meta, zero, from, fp);
+	return mh_alloc_charged(h, site->row, site->owner, size, meta, zero,
+				zero ? mh_calloc_fresh : mh_alloc_fresh);
 }
 
 void *mh_alloc_asked(size_t size, uint64_t meta, int zero, struct mh_from from,

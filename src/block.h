@@ -11,6 +11,7 @@
 #include "account.h"
 #include "backend.h"
 #include "cookie.h"
+#include "frame.h"
 #include "thread.h"
 
 /* What a caller of free, delete or delete[] expects in the cookie. */
@@ -50,12 +51,26 @@ mh_row_of_caller(struct mh_hot *h, struct mh_row *current, const void *caller,
 typedef void *mh_alloc_ask_fn(size_t size, uint64_t meta, int zero, struct mh_from from);
 typedef void *mh_alloc_fresh_fn(size_t size, uint64_t meta, uint64_t owner);
 
+/* The owner is known: a block from this thread's cache. */
+static inline __attribute__((always_inline)) void *
+mh_alloc_charged(struct mh_hot *h, struct mh_row *row, uint64_t owner, size_t size,
+		 uint64_t meta, int zero, mh_alloc_fresh_fn *fresh)
+{
+	void *block = mh_likely(size <= MH_CACHED_MAX) ? mh_cache_pop(h->cache, size) : NULL;
+
+	if (mh_unlikely(!block))
+		return fresh(size, meta, owner);
+	if (zero)
+		memset(block, 0, size);
+	mh_cookie_write(block, mh_cookie_w0(size, owner), meta, h->secret);
+	return mh_count_alloc(h, row, owner, size, block);
+}
+
 /*
- * The hot path of malloc: a block from this thread's cache.  `ask` is for
- * whatever needs a second look: a new thread, a forked child, an owner that
- * is neither the current one nor that of a known call site.  `fresh` is for
- * an empty bin and for large blocks.  Both are sibling calls: nothing is
- * saved for their sake.
+ * The hot path of malloc.  `ask` is for whatever needs a second look: a new
+ * thread, a forked child, an owner that is neither the current one nor that
+ * of a known call site.  `fresh` is for an empty bin and for large blocks.
+ * Both are sibling calls: nothing is saved for their sake.
  */
 static inline __attribute__((always_inline)) void *
 mh_alloc_hot(size_t size, uint64_t meta, int zero, struct mh_from from,
@@ -64,20 +79,38 @@ mh_alloc_hot(size_t size, uint64_t meta, int zero, struct mh_from from,
 	struct mh_hot *h = mh_hot;
 	struct mh_row *row = atomic_load_explicit(&h->current, MH_RELAXED);
 	uint64_t owner = atomic_load_explicit(&h->owner, MH_RELAXED);
-	void *block;
 
 	if (mh_unlikely((uintptr_t)row <= (uintptr_t)MH_BY_CALLER)) {
 		row = mh_row_of_caller(h, row, from.caller, &owner);
 		if (mh_unlikely(!row))
 			return ask(size, meta, zero, from);
 	}
-	block = mh_likely(size <= MH_CACHED_MAX) ? mh_cache_pop(h->cache, size) : NULL;
-	if (mh_unlikely(!block))
-		return fresh(size, meta, owner);
-	if (zero)
-		memset(block, 0, size);
-	mh_cookie_write(block, mh_cookie_w0(size, owner), meta, h->secret);
-	return mh_count_alloc(h, row, owner, size, block);
+	return mh_alloc_charged(h, row, owner, size, meta, zero, fresh);
+}
+
+/*
+ * The site to charge, as far as this thread knows the way: from a library
+ * that is seen through outwards.  NULL where it does not.
+ */
+static inline const struct mh_site *mh_site_outside(struct mh_hot *h, struct mh_from from,
+						    uintptr_t fp)
+{
+	struct mh_frame frame = { from.caller, from.cfa, fp };
+	unsigned depth;
+
+	if (atomic_load_explicit(&h->current, MH_RELAXED) != MH_BY_CALLER)
+		return NULL;
+	for (depth = 0; depth < MH_DEPTH_MAX; depth++) {
+		const struct mh_site *site = mh_site(h, frame.caller);
+
+		if (mh_unlikely(site->caller != (uintptr_t)frame.caller))
+			return NULL;
+		if (site->row)
+			return site;
+		if (mh_unlikely(!mh_frame_up(&frame, site->step)))
+			return NULL;
+	}
+	return NULL;
 }
 
 static inline __attribute__((always_inline)) void *

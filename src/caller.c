@@ -25,7 +25,6 @@
 #include "process.h"
 
 #define NO_LIBRARY "[no library]"
-#define DEPTH_MAX 64
 #define UNLOAD_ONE UINT64_C(1)
 #define GENERATION_ONE (UINT64_C(1) << 16)
 
@@ -235,7 +234,7 @@ uint64_t mh_caller_owner(struct mh_hot *h, struct mh_from from, uintptr_t fp,
 
 	if (h)
 		refresh(h, now);
-	for (depth = 0; depth < DEPTH_MAX; depth++) {
+	for (depth = 0; depth < MH_DEPTH_MAX; depth++) {
 		const struct mh_site *site = look_up(h, frame.caller, now, &own);
 
 		if (site->step.kind == MH_STEP_NONE)

@@ -41,8 +41,9 @@ static const uint8_t *find_fde(const uint8_t *hdr, uintptr_t pc)
 
 static int fits(const struct mh_rules *r)
 {
-	if (r->cfa_unknown || r->cfa_offset < 0 || r->cfa_offset > INT32_MAX ||
-	    r->ra.how != AT_OFFSET || r->ra.offset != -WORD)
+	if (r->cfa_unknown || r->cfa_offset < WORD || r->cfa_offset % WORD ||
+	    r->cfa_offset > MH_FRAME_MAX || r->ra.how != AT_OFFSET ||
+	    r->ra.offset != -WORD)
 		return 0;
 	if (r->fp.how == AT_OFFSET &&
 	    (r->fp.offset >= 0 || r->fp.offset < INT16_MIN))
@@ -68,31 +69,6 @@ struct mh_step mh_frame_rule(const void *caller, const struct dl_find_object *fo
 	return step;
 }
 
-/* A frame larger than this is taken for a mistake of ours. */
-#define FRAME_MAX ((uintptr_t)64 << 20)
-
-int mh_frame_up(struct mh_frame *f, struct mh_step step)
-{
-	uintptr_t end;
-
-	if (step.kind == MH_STEP_SP)
-		end = f->cfa + (uintptr_t)step.cfa_offset;
-	else if (step.kind == MH_STEP_FP && f->fp)
-		end = f->fp + (uintptr_t)step.cfa_offset;
-	else
-		return 0;
-	if (!f->cfa || end <= f->cfa || end - f->cfa > FRAME_MAX ||
-	    end % sizeof(uintptr_t))
-		return 0;
-	f->caller = *(const void *const *)(end - WORD);
-	if (step.fp_offset)
-		f->fp = *(const uintptr_t *)(end + (uintptr_t)(intptr_t)step.fp_offset);
-	else if (step.fp_lost)
-		f->fp = 0;
-	f->cfa = end;
-	return 1;
-}
-
 #else /* another processor: callers are charged as they are */
 
 struct mh_step mh_frame_rule(const void *caller, const struct dl_find_object *found)
@@ -100,13 +76,6 @@ struct mh_step mh_frame_rule(const void *caller, const struct dl_find_object *fo
 	(void)caller;
 	(void)found;
 	return (struct mh_step){ .kind = MH_STEP_LOST };
-}
-
-int mh_frame_up(struct mh_frame *frame, struct mh_step step)
-{
-	(void)frame;
-	(void)step;
-	return 0;
 }
 
 #endif

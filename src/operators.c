@@ -69,19 +69,32 @@ static MH_COLD void *new_failed(size_t align, size_t size, uint64_t meta,
 	}
 }
 
-static MH_NOINLINE void *new_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
-{
-	void *block = mh_alloc_asked(size, meta, zero, from, MH_FRAME_POINTER(from));
-
-	return mh_likely(block != NULL) ? block : new_failed(0, size, meta, from);
-}
-
 /* A sibling call of the operator's: it returns to the same caller. */
 static MH_NOINLINE void *new_fresh(size_t size, uint64_t meta, uint64_t owner)
 {
 	void *block = mh_alloc_fresh(size, meta, owner);
 
 	return mh_likely(block != NULL) ? block : new_failed(0, size, meta, MH_HERE);
+}
+
+static MH_COLD void *new_asked(size_t size, uint64_t meta, struct mh_from from,
+			       uintptr_t fp)
+{
+	void *block = mh_alloc_asked(size, meta, 0, from, fp);
+
+	return mh_likely(block != NULL) ? block : new_failed(0, size, meta, from);
+}
+
+static MH_NOINLINE void *new_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
+{
+	uintptr_t fp = MH_FRAME_POINTER(from);
+	struct mh_hot *h = mh_hot;
+	const struct mh_site *site = mh_site_outside(h, from, fp);
+
+	(void)zero;
+	if (mh_unlikely(!site))
+		return new_asked(size, meta, from, fp);
+	return mh_alloc_charged(h, site->row, site->owner, size, meta, 0, new_fresh);
 }
 
 static inline __attribute__((always_inline)) void *new_plain(size_t size, uint64_t meta,

@@ -213,7 +213,8 @@ static void apply_automatic(struct mh_hot *h)
 
 	atomic_store(&h->owner, home);
 	atomic_store(&h->current, by_caller ? MH_BY_CALLER : &h->rows[home]);
-	if (mh_owner_has_resolver() || (by_caller && !mh_caller_is_current(h)))
+	if (mh_owner_has_resolver() || mh_settings.check_frames ||
+	    (by_caller && !mh_caller_is_current(h)))
 		atomic_store_explicit(&h->current, NULL, MH_RELAXED);
 }
 
