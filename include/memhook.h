@@ -50,8 +50,8 @@ enum memhook_kind {
 	MEMHOOK_KIND_NONE = 0,	   /**< nobody and overflow */
 	MEMHOOK_KIND_NAMED = 1,	   /**< made by memhook_owner_create() */
 	MEMHOOK_KIND_LIBRARY = 2,  /**< a shared object, found by caller */
-	MEMHOOK_KIND_THREAD = 3,   /**< reserved */
-	MEMHOOK_KIND_SITE = 4	   /**< reserved */
+	MEMHOOK_KIND_THREAD = 3,   /**< a thread, by its name */
+	MEMHOOK_KIND_SITE = 4	   /**< a call of malloc: object + offset */
 };
 
 /** What an owner is doing. */
@@ -139,7 +139,8 @@ memhook_owner memhook_owner_create(const char *name);
  * Declare that nothing more will be charged to this owner.  It stays listed
  * as retired while it holds blocks; then its row may serve a new owner.
  * Threads inside its scope go on charging it until they leave.
- * @return 0, or -1 with errno EINVAL (nobody, overflow, a library) or ESRCH
+ * @return 0, or -1 with errno EINVAL (nobody, overflow, an owner that was
+ * not created by name) or ESRCH
  * (stale or retired already).  Passthrough: -1, ENOSYS.  Since: 0.1.0
  */
 int memhook_owner_retire(memhook_owner owner);
@@ -174,7 +175,8 @@ int memhook_transfer(void *block, memhook_owner to);
  * Ask `resolve(arg)` for the owner of each allocation made outside a scope.
  * For hosts that know "the current service" already.  It runs on the
  * allocating thread and must be quick; what it allocates itself is charged
- * to nobody.  It must not throw.  NULL removes it; a call on another thread
+ * to nobody.  MEMHOOK_AUTO leaves the answer to the automatic kind.  It must
+ * not throw.  NULL removes it; a call on another thread
  * may still be under way when this returns.
  * Passthrough: does nothing.  Since: 0.1.0
  */

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Threads load, call and unload libraries that lie at each other's addresses:
- * every block is charged to the library that made it.
+ * Threads load, call and unload libraries that lie at each other's addresses,
+ * under a profiler's signals: every block is charged to the library that made
+ * it.
  *
  *     storm [SECONDS [THREADS]]        2 and 8
  */
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -71,6 +74,24 @@ static void *run(void *arg)
 	return NULL;
 }
 
+static _Atomic unsigned long ticks;
+
+static void tick(int signal)
+{
+	(void)signal;
+	atomic_fetch_add(&ticks, 1);
+}
+
+/* A thousand times a second of the processor's time. */
+static void profile(void)
+{
+	struct itimerval each = { { 0, 1000 }, { 0, 1000 } };
+	struct sigaction action = { .sa_handler = tick, .sa_flags = SA_RESTART };
+
+	sigaction(SIGPROF, &action, NULL);
+	setitimer(ITIMER_PROF, &each, NULL);
+}
+
 static void blow(unsigned seconds, unsigned threads)
 {
 	struct timespec pause = { .tv_sec = seconds };
@@ -80,7 +101,9 @@ static void blow(unsigned seconds, unsigned threads)
 	for (i = 0; i < threads; i++)
 		if (pthread_create(&t[i], NULL, run, (void *)(uintptr_t)(i + 1)))
 			exit(99);
-	nanosleep(&pause, NULL);
+	profile();
+	while (nanosleep(&pause, &pause))
+		; /* a signal */
 	atomic_store(&stop, 1);
 	for (i = 0; i < threads; i++)
 		pthread_join(t[i], NULL);
@@ -105,9 +128,10 @@ int main(int argc, char **argv)
 		copy_file(plugin, path[i]);
 	}
 	blow(argc > 1 ? (unsigned)atoi(argv[1]) : 2, argc > 2 ? (unsigned)atoi(argv[2]) : 8);
-	printf("%lu loads, %lu blocks, %lu charged to another\n", loads, blocks, wrong);
+	printf("%lu loads, %lu blocks, %lu signals, %lu charged to another\n", loads, blocks,
+	       ticks, wrong);
 	for (i = 0; i < PLUGINS; i++)
 		unlink(path[i]);
 	rmdir(scratch());
-	return wrong || !loads;
+	return wrong || !loads || !ticks;
 }
