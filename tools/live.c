@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "names.h"
 #include "tool.h"
 
 static int fail(struct live *l, const char *why)
@@ -69,6 +70,7 @@ int live_read(struct live *l, struct mh_snapshot *s)
 	if (reader_snapshot(&l->reader, slot, s))
 		return fail(l, l->reader.error);
 	s->pid = l->pid;
+	names_refresh(l->pid, s);
 	s->process.rss_bytes = proc_rss(l->pid);
 	/* Last, so that all of the above was about this very process. */
 	if (proc_start(l->pid) == l->started)
