@@ -138,9 +138,10 @@ static const char *suffix(const struct mh_snapshot *snap, const struct memhook_s
 static void row(struct mh_out *o, const struct mh_snapshot *snap,
 		const struct memhook_stats *s)
 {
+	const struct mh_symbol *symbol = mh_owner_symbol(snap, s);
 	struct cell c = { .used = 0 };
 
-	name_cell(o, s->name, suffix(snap, s, &c));
+	name_cell(o, symbol ? symbol->label : s->name, suffix(snap, s, &c));
 	bytes(o, s->live_bytes, 11);
 	count(o, s->live_blocks, 10);
 	bytes(o, s->peak_bytes, 11);

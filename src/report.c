@@ -161,12 +161,35 @@ const struct mh_object *mh_owner_object(const struct mh_snapshot *s,
 	return object < s->object_count ? &s->objects[object] : NULL;
 }
 
+const struct mh_symbol *mh_owner_symbol(const struct mh_snapshot *s,
+					const struct memhook_stats *owner)
+{
+	uint32_t row = (uint32_t)owner->owner;
+
+	if (owner->kind != MEMHOOK_KIND_SITE || !s->symbols || row >= s->table_rows ||
+	    !s->symbols[row].label)
+		return NULL;
+	return &s->symbols[row];
+}
+
 static const char *kind(uint32_t k)
 {
 	static const char *const names[] = { "none", "named", "library", "thread",
 					     "site" };
 
 	return k < sizeof(names) / sizeof(*names) ? names[k] : "unknown";
+}
+
+static void symbol(struct mh_out *o, const struct mh_symbol *symbol)
+{
+	if (symbol->function)
+		string(o, "function", symbol->function);
+	if (symbol->function && !symbol->line)
+		number(o, "function_offset", symbol->function_offset);
+	if (symbol->line) {
+		string(o, "file", symbol->file);
+		number(o, "line", symbol->line);
+	}
 }
 
 /* What a name alone does not tell: the file, the place in it, the thread. */
@@ -181,6 +204,8 @@ static void whereabouts(struct mh_out *o, const struct mh_snapshot *snap,
 		string(o, "object", object->path);
 	if (object && s->kind == MEMHOOK_KIND_SITE)
 		number(o, "offset", offset);
+	if (mh_owner_symbol(snap, s))
+		symbol(o, mh_owner_symbol(snap, s));
 	if (s->kind == MEMHOOK_KIND_THREAD && (uint32_t)s->owner < snap->table_rows)
 		number(o, "tid", snap->table[(uint32_t)s->owner].where);
 }

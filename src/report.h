@@ -27,6 +27,15 @@ struct mh_process {
 	uint64_t memhook_bytes;     /* our own memory, segment included */
 };
 
+/* A call site by name; strings are NULL where nothing is known. */
+struct mh_symbol {
+	const char *label; /* for a column of names: "function (file.c:12)" */
+	const char *function;
+	const char *file;
+	uint32_t line;
+	uint64_t function_offset; /* of the return address, without a line */
+};
+
 struct mh_snapshot {
 	int32_t pid, ppid;
 	char command[64];
@@ -47,6 +56,7 @@ struct mh_snapshot {
 	struct mh_owner *table;
 	struct mh_object *objects;
 	uint32_t table_rows, object_count;
+	struct mh_symbol *symbols; /* by row; NULL: nobody looked for any */
 	struct mh_process process;
 	enum mh_exit_kind exit_kind;
 	int exit_value; /* exit code or signal number */
@@ -74,6 +84,10 @@ const char *mh_by_name(uint32_t by);
 const struct mh_object *mh_owner_object(const struct mh_snapshot *s,
 					const struct memhook_stats *owner,
 					uint64_t *offset);
+
+/* What is known of a call site by name, or NULL. */
+const struct mh_symbol *mh_owner_symbol(const struct mh_snapshot *s,
+					const struct memhook_stats *owner);
 
 /* By live bytes, greatest first; then by row. */
 void mh_report_sort(struct mh_snapshot *s);

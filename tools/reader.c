@@ -371,9 +371,11 @@ void reader_free(struct mh_snapshot *s)
 	free(s->owners);
 	free(s->table);
 	free(s->objects);
+	free(s->symbols);
 	s->owners = NULL;
 	s->table = NULL;
 	s->objects = NULL;
+	s->symbols = NULL;
 }
 
 int reader_published(struct reader *r, uint32_t i, struct reader_published *p)
