@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "run.h"
+#include "symbolize.h"
 #include "tool.h"
 
 #define WORKERS_SHOWN 20
@@ -158,6 +159,8 @@ int run_report(const struct run_options *o, int segment, int output, pid_t pid,
 		return -1;
 	}
 	add_end(&r, slot, end, &s);
+	if (!o->no_symbols)
+		symbolize_snapshot(&s, 0, 1);
 	mh_out_init(&out, output);
 	write_all(&r, &out, o->format, slot, &s);
 	reader_free(&s);

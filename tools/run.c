@@ -42,6 +42,7 @@ static void usage(FILE *to)
 	      "  -f, --format=text|json  the report's format (default: text)\n"
 	      "  -o, --output=FILE       write it there, not to standard error\n"
 	      "      --follow            hook the programs that CMD starts, too\n"
+	      "      --no-symbols        leave call sites as library+offset\n"
 	      "      --help              print this\n", to);
 }
 
@@ -63,6 +64,7 @@ static int parse(int argc, char **argv, struct run_options *o)
 					       { "format", 1, NULL, 'f' },
 					       { "output", 1, NULL, 'o' },
 					       { "follow", 0, NULL, 'F' },
+					       { "no-symbols", 0, NULL, 'S' },
 					       { "help", 0, NULL, 'h' },
 					       { NULL, 0, NULL, 0 } };
 	int c, bad = 0;
@@ -82,6 +84,9 @@ static int parse(int argc, char **argv, struct run_options *o)
 			break;
 		case 'F':
 			o->follow = 1;
+			break;
+		case 'S':
+			o->no_symbols = 1;
 			break;
 		case 'h':
 			usage(stdout);

@@ -11,6 +11,7 @@ struct run_options {
 	int format;
 	const char *output;
 	int follow;
+	int no_symbols;
 	char **command;
 	/* what CMD shall find as we found it */
 	int sigint_ignored, sigquit_ignored;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "live.h"
+#include "symbolize.h"
 #include "tool.h"
 
 static void usage(FILE *to)
@@ -20,6 +21,7 @@ static void usage(FILE *to)
 	      "signalled or slowed.\n\n"
 	      "  -f, --format=text|json  the report's format (default: text)\n"
 	      "  -o, --output=FILE       write it there, not to standard output\n"
+	      "      --no-symbols        leave call sites as library+offset\n"
 	      "      --help              print this\n", to);
 }
 
@@ -27,6 +29,7 @@ struct options {
 	int format;
 	const char *output;
 	int pid;
+	int no_symbols;
 };
 
 static int parse_pid(const char *text)
@@ -46,6 +49,7 @@ static int parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = { { "format", 1, NULL, 'f' },
 					       { "output", 1, NULL, 'o' },
+					       { "no-symbols", 0, NULL, 'S' },
 					       { "help", 0, NULL, 'h' },
 					       { NULL, 0, NULL, 0 } };
 	int c;
@@ -55,6 +59,8 @@ static int parse(int argc, char **argv, struct options *o)
 			return EXIT_USAGE + 1;
 		if (c == 'o')
 			o->output = optarg;
+		if (c == 'S')
+			o->no_symbols = 1;
 		if (c == 'h') {
 			usage(stdout);
 			return close_stdout() + 1;
@@ -101,6 +107,8 @@ int stat_main(int argc, char **argv)
 #endif
 	if (read_process(o.pid, &s))
 		return 1;
+	if (!o.no_symbols)
+		symbolize_snapshot(&s, o.pid, 1);
 	fd = open_output(o.output, STDOUT_FILENO);
 	if (fd < 0)
 		return 1;

@@ -1,0 +1,138 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Names of call sites when the files are not what they were, or were made to
+# hurt: a file that is not the one that was loaded gives no names, and one that
+# kills its reader costs its own names alone.
+# shellcheck disable=SC1091,SC2034,SC2154 # symbols-lib.sh has the rest
+set -u
+: "${MEMHOOK_TOOL:?}" "${SITES:?}" "${CC:=cc}" "${CXX:=c++}" "${top_srcdir:?}"
+[ "${MEMHOOK_MODE:-jemalloc}" = jemalloc ] || exit 77
+. "$top_srcdir/tests/cli/symbols-lib.sh"
+
+build pie -g -O2
+build plain -g -O0
+build noid -g -O2 -Wl,--build-id=none
+
+# --- another file lies there now ---
+cp pie replaced
+ask ./replaced
+check_all "before it was replaced" plain
+cp plain replaced.new && mv replaced.new replaced
+look
+hasnt "replaced" plain '"function"'
+has "replaced" plain '"object":"'"$work/replaced"'"'
+rm replaced
+look
+hasnt "removed" plain '"function"'
+cp noid touched
+ask ./touched
+check_all "without build-id" plain
+touch touched
+look
+hasnt "without build-id, touched since" plain '"function"'
+ask_as noid "$(build_id pie)"
+hasnt "lost its build-id" plain '"function"'
+ask_as pie -
+hasnt "got a build-id" plain '"function"'
+
+# --- hostile paths and files ---
+mkfifo fifo
+ln -s loop loop
+head -c 5000 /dev/zero > zeros
+head -c 700 pie > short
+start_sites <<- END
+	fifo $work/fifo 10 -
+	zero /dev/zero 10 -
+	folder $work 10 -
+	loop $work/loop 10 -
+	zeros $work/zeros 10 -
+	short $work/short 10 $(build_id pie)
+	self /proc/self/exe 10 -
+	nothing $work/../../nothing 10 -
+	relative pie 10 -
+	zero-offset $work/pie 0 $(build_id pie)
+	far $work/pie ffffffffffff $(build_id pie)
+	good $work/pie $(offset pie plain) $(build_id pie)
+END
+look
+for name in fifo zero folder loop zeros short self nothing relative zero-offset far; do
+	hasnt "hostile" $name '"function"'
+done
+has "beside hostile ones" good '"function":"plain_c"'
+
+# Debug information spoiled: whatever comes of it, the report does.
+spoil() {
+	perl -e 'my ($file, $seed) = @ARGV;
+		srand $seed;
+		open my $f, "+<", $file or die;
+		for (1 .. 400) {
+			seek $f, 2000 + int rand((-s $file) - 2000), 0;
+			print $f chr int rand 256;
+		}' "$@"
+}
+for seed in $(seq "${SPOILED:-40}"); do
+	cp pie spoiled
+	spoil spoiled "$seed"
+	ask_as spoiled "$(build_id pie)" pie
+	has "spoiled, seed $seed" plain '"live_bytes":100,'
+done
+
+# --- the network is not asked ---
+cp pie unknown && strip unknown
+coproc listener {
+	exec python3 -c '
+import socket
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+input()
+s.setblocking(False)
+try:
+	s.accept()
+	print("asked", flush=True)
+except BlockingIOError:
+	print("quiet", flush=True)'
+}
+read -r port <&"${listener[0]}"
+export DEBUGINFOD_URLS=http://127.0.0.1:$port DEBUGINFOD_CACHE_PATH=$work/cache
+ask ./unknown
+unset DEBUGINFOD_URLS
+has "without debug information" plain '"function":"plain_c"'
+echo >&"${listener[1]}"
+read -r answer <&"${listener[0]}"
+[ "$answer" = quiet ] || fail "debuginfod: $answer"
+
+# --- an upgraded program that still runs is named from what it runs ---
+cp "$SITES" program
+start=$(nm program | awk '$3 == "main" { print $1 }')
+pretender=./program
+start_sites <<< "main $work/program $(printf %x $((0x$start + 5))) $(build_id program)"
+cp pie program.new && mv program.new program
+look
+has "replaced while it runs" main '"function":"main"'
+
+[ "$(id -u)" = 0 ] || exit "$failed"
+# --- as root: what the process's user may read, and its root ---
+chmod 755 "$work"
+cp "$SITES" program && chmod 755 program
+cp pie secret && chmod 600 secret
+cp pie open && chmod 644 open
+start_sites setpriv --reuid=65534 --regid=65534 --clear-groups < <(
+	echo "secret $work/secret $(offset pie plain) $(build_id pie)"
+	echo "open $work/open $(offset pie plain) $(build_id pie)"
+)
+look
+hasnt "a file of root's" secret '"function"'
+has "a file of everybody's" open '"function":"plain_c","file"'
+
+root=$work/root
+id=$(build_id pie)
+debug=$root/usr/lib/debug/.build-id/${id:0:2}
+mkdir -p "$debug" "$root/opt" "$root/lib"
+cp pie "$root/opt/pie" && strip "$root/opt/pie"
+objcopy --only-keep-debug pie "$debug/${id:2}.debug"
+ln -s /opt/pie "$root/lib/pie" # in its root, nowhere in ours
+start_sites < <(./pie | sed "s| [^ ]* | /lib/pie |; s|\$| $id|")
+look
+check_all "in another root"
+
+exit "$failed"
