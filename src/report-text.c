@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define NAME_WIDTH 29
-
 /* A cell under construction. */
 struct cell {
 	char text[48];
@@ -111,11 +109,11 @@ static size_t name(struct mh_out *o, const char *s, size_t room)
 
 static void name_cell(struct mh_out *o, const char *s, const char *suffix)
 {
-	size_t shown = name(o, s, NAME_WIDTH - strlen(suffix));
+	size_t shown = name(o, s, MH_NAME_WIDTH - strlen(suffix));
 
 	mh_out_str(o, suffix);
 	shown += strlen(suffix);
-	spaces(o, shown < NAME_WIDTH ? NAME_WIDTH - shown : 0);
+	spaces(o, shown < MH_NAME_WIDTH ? MH_NAME_WIDTH - shown : 0);
 }
 
 /* Threads may share a name; those that live have a number. */
@@ -170,7 +168,7 @@ static const char *signal_name(int n)
 static void headline(struct mh_out *o, const struct mh_snapshot *s)
 {
 	mh_out_str(o, "memhook: ");
-	name(o, s->command, NAME_WIDTH);
+	name(o, s->command, MH_NAME_WIDTH);
 	mh_out_str(o, " (pid ");
 	mh_out_u64(o, (uint64_t)s->pid);
 	if (s->exit_kind == MH_EXIT_CODE)
@@ -231,7 +229,7 @@ static void bridge_line(struct mh_out *o, const char *label, int64_t n)
 	size_t width = strlen(label);
 
 	mh_out_str(o, label);
-	spaces(o, width < NAME_WIDTH ? NAME_WIDTH - width : 0);
+	spaces(o, width < MH_NAME_WIDTH ? MH_NAME_WIDTH - width : 0);
 	if (n < 0)
 		add(&c, '-');
 	add_bytes(&c, (uint64_t)(n < 0 ? -n : n));

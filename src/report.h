@@ -13,6 +13,8 @@
 #include "memhook.h"
 #include "segment.h"
 
+#define MH_NAME_WIDTH 29 /* columns of the table's names */
+
 enum mh_exit_kind { MH_EXIT_NONE, MH_EXIT_CODE, MH_EXIT_SIGNAL };
 
 struct mh_process {

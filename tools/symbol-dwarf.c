@@ -196,16 +196,26 @@ static unsigned find_frames(struct symbol_file *f, Dwarf_Die *cu, Dwarf_Addr pc,
 	return n;
 }
 
-/* Its whole name?  gcc has none of a static function. */
+/*
+ * Its whole name?  gcc has none of a static function, and libc's sources call
+ * strdup "__GI___strdup" there.
+ */
 static int name_of(Dwarf_Die *die, char *to, size_t size)
 {
 	Dwarf_Attribute a;
-	int whole = dwarf_attr_integrate(die, DW_AT_linkage_name, &a) ||
-		    dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &a);
+	const char *name = NULL;
 
-	if (whole || dwarf_attr_integrate(die, DW_AT_name, &a))
-		copy_demangled(to, size, dwarf_formstring(&a));
-	return whole;
+	if (dwarf_attr_integrate(die, DW_AT_linkage_name, &a) ||
+	    dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &a))
+		name = dwarf_formstring(&a);
+	if (name && is_mangled(name)) {
+		copy_demangled(to, size, name);
+		return 1;
+	}
+	if (dwarf_attr_integrate(die, DW_AT_name, &a))
+		name = dwarf_formstring(&a);
+	copy(to, size, name);
+	return 0;
 }
 
 /*
@@ -241,6 +251,19 @@ static int is_system_header(const char *file)
 	return strstr(file, "/include/c++/") || strncmp(file, "/usr/include/", 13) == 0;
 }
 
+/* libc's own sources wrap some of these in inlined functions of the same name. */
+static int is_allocator(const char *name)
+{
+	static const char *const names[] = { "malloc", "calloc", "realloc", "free",
+					     "strdup", "strndup" };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return 1;
+	return 0;
+}
+
 /*
  * The innermost function, with the line that is called from.  Inlined ones
  * from the system's headers are passed over: that some std::allocator called
@@ -252,10 +275,12 @@ static void choose(struct symbol_file *f, GElf_Addr address, Dwarf_Die *cu,
 	const char *symbol;
 	GElf_Off offset;
 	unsigned i = n - 1;
+	int whole;
 
-	while (i > 0 && is_system_header(a->file))
+	while (whole = name_of(&frames[i], a->function, sizeof(a->function)),
+	       i > 0 && (is_system_header(a->file) || is_allocator(a->function)))
 		called_at(cu, &frames[i--], a);
-	if (name_of(&frames[i], a->function, sizeof(a->function)) || i > 0)
+	if (whole || i > 0)
 		return;
 	/* Of C++ the symbol tells the namespaces; of C it may be "f.part.0". */
 	symbol = symbol_at(f, address, &offset);

@@ -9,6 +9,8 @@
 
 #define OPERATOR "operator"
 #define ANONYMOUS "(anonymous namespace)::"
+#define CALL "}::operator()" /* that a lambda is called goes without saying */
+#define FILE_WIDTH 14
 
 /* Behind the bracket that closes the one at s; the end if there is none. */
 static const char *skip_brackets(const char *s)
@@ -89,22 +91,25 @@ static const char *after_parameters(const char *s)
 
 void symbol_short_name(const char *function, char *shortened)
 {
-	const char *s = function;
+	const char *s = function, *next;
 	char *out = shortened;
 
 	while (*s) {
-		if (starts(s, ANONYMOUS)) {
+		if (after_operator(shortened, out) &&
+		    (next = copy_operator(s, &out)) != s) {
+			s = next;
+		} else if (starts(s, ANONYMOUS)) {
 			s += strlen(ANONYMOUS);
-		} else if (after_operator(shortened, out) && !isalnum((unsigned char)*s)) {
-			s = copy_operator(s, &out);
+		} else if (starts(s, "__cxx11::")) {
+			s += strlen("__cxx11::");
 		} else if (*s == '{') {
 			s = copy_braces(s, &out);
-		} else if (*s == '<') {
+		} else if (*s == '<' || *s == '[') { /* [abi:cxx11] */
 			s = skip_brackets(s);
-		} else if (*s == '[') {
-			s = skip_brackets(s); /* [abi:cxx11] */
 		} else if (*s == '(') {
-			s = after_parameters(skip_brackets(s));
+			s = skip_brackets(s);
+			if (out > shortened) /* else it was decltype(..) */
+				s = after_parameters(s);
 		} else if (*s == ' ') {
 			if (s[1] != '<' && s[1] != '[')
 				out = shortened; /* that was the type */
@@ -125,19 +130,65 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* The name without its outermost scope, or NULL: "a::b::c" -> "b::c". */
+static const char *inner_scope(const char *name)
+{
+	unsigned depth = 0;
+
+	for (; *name; name++) {
+		depth += *name == '{';
+		depth -= *name == '}' && depth;
+		if (!depth && starts(name, "::") && name[2])
+			return name + 2;
+	}
+	return NULL;
+}
+
+/* In so many columns: first the scopes go, then the end. */
+static void put_name(char *to, const char *name, size_t room)
+{
+	const char *inner;
+
+	while (strlen(name) > room && (inner = inner_scope(name)))
+		name = inner;
+	if (strlen(name) <= room || room < 2)
+		sprintf(to, "%.*s", (int)room, name);
+	else
+		sprintf(to, "%.*s..", (int)room - 2, name);
+}
+
+static void put_place(char *to, size_t size, const struct symbol_answer *a)
+{
+	const char *file = base_name(a->file);
+	int cut = strlen(file) > FILE_WIDTH;
+
+	snprintf(to, size, " (%.*s%s:%u)", cut ? FILE_WIDTH - 2 : FILE_WIDTH, file,
+		 cut ? ".." : "", a->line);
+}
+
+static void put_offset(char *to, size_t size, const struct symbol_answer *a,
+		       size_t name_size, const char *object)
+{
+	int n = snprintf(to, size, "+0x%llx", (unsigned long long)a->function_offset);
+
+	if (name_size + (size_t)n + strlen(object) + 3 <= MH_NAME_WIDTH)
+		snprintf(to + n, size - (size_t)n, " (%.*s)", MH_NAME_WIDTH, object);
+}
+
 char *symbol_label(const struct symbol_answer *a, const char *object_path)
 {
-	char name[sizeof(a->function)], *label = NULL;
-	int n;
+	char name[sizeof(a->function)], place[64], label[MH_NAME_WIDTH + 1];
+	const char *object = base_name(object_path);
+	size_t n;
 
 	symbol_short_name(a->function, name);
+	n = strlen(name);
+	if (n > sizeof(CALL) && strcmp(name + n - strlen(CALL), CALL) == 0)
+		name[n - strlen("::operator()")] = '\0';
 	if (a->line)
-		n = asprintf(&label, "%s (%s:%u)",
-			     *name ? name : base_name(object_path), base_name(a->file),
-			     a->line);
+		put_place(place, sizeof(place), a);
 	else
-		n = asprintf(&label, "%s+0x%llx (%s)", name,
-			     (unsigned long long)a->function_offset,
-			     base_name(object_path));
-	return n < 0 ? NULL : label;
+		put_offset(place, sizeof(place), a, strlen(name), object);
+	put_name(label, *name ? name : object, MH_NAME_WIDTH - strlen(place));
+	return strdup(strcat(label, place));
 }

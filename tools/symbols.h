@@ -102,7 +102,10 @@ void symbol_forget(struct symbol_file *f); /* the tables that lookups made */
  */
 void symbol_short_name(const char *function, char *shortened);
 
-/* "function (file.c:12)", "function+0x1 (libx.so.1)"; allocated, or NULL. */
+/*
+ * "function (file.c:12)", "function+0x1 (libx.so.1)", as much of it as goes
+ * into MH_NAME_WIDTH columns; allocated, or NULL.
+ */
 char *symbol_label(const struct symbol_answer *a, const char *object_path);
 
 #endif /* SYMBOLS_H */
