@@ -149,7 +149,8 @@ static void put_name(char *to, const char *name, size_t room)
 {
 	const char *inner;
 
-	while (strlen(name) > room && (inner = inner_scope(name)))
+	while (strlen(name) > room && (inner = inner_scope(name)) &&
+	       !starts(inner, OPERATOR))
 		name = inner;
 	if (strlen(name) <= room || room < 2)
 		sprintf(to, "%.*s", (int)room, name);

@@ -11,6 +11,9 @@
 
 #define NOINLINE __attribute__((noinline))
 
+// A symbol that does not say how far it reaches.
+__asm__(".text\n.globl unsized\nunsized:\n");
+
 namespace app
 {
 namespace

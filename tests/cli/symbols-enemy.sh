@@ -35,13 +35,54 @@ hasnt "lost its build-id" plain '"function"'
 ask_as pie -
 hasnt "got a build-id" plain '"function"'
 
+# --- a library that was unloaded, and another one at its address ---
+for name in alpha beta; do
+	echo "#include <stdlib.h>
+	void *$name(void) { return malloc(1000); } /* $name */" > $name.c
+	$CC -g -O0 -fno-builtin -shared -fPIC -o $name.so $name.c || exit 99
+done
+cat > host.c << 'END'
+#include <dlfcn.h>
+#include <stdio.h>
+#include <unistd.h>
+static void *use(const char *path, const char *function)
+{
+	void *library = dlopen(path, RTLD_NOW);
+	void *(*f)(void) = (void *(*)(void))dlsym(library, function);
+
+	if (!f())
+		return 0;
+	dlclose(library);
+	return (void *)f;
+}
+int main(void)
+{
+	void *alpha = use("./alpha.so", "alpha"), *beta = use("./beta.so", "beta");
+
+	printf("%s\n", alpha == beta ? "same address" : "other address");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+END
+$CC -o host host.c -ldl || exit 99
+start "" env LD_PRELOAD="$MEMHOOK_LIBRARY" MEMHOOK_BY=site ./host
+grep -q "same address" started || fail "unloaded: not at the same address"
+look
+has "unloaded" "alpha.so+0x[0-9a-f]*" '"function":"alpha","file":"[^"]*alpha.c","line":2,"live_bytes":1000,'
+has "in its place" "beta.so+0x[0-9a-f]*" '"function":"beta","file":"[^"]*beta.c","line":2,"live_bytes":1000,'
+
 # --- hostile paths and files ---
-mkfifo fifo
+# One that blocked would cost a minute; of more than three, all that follow.
+mkfifo fifo fifo2 fifo3 fifo4
 ln -s loop loop
 head -c 5000 /dev/zero > zeros
 head -c 700 pie > short
 start_sites <<- END
 	fifo $work/fifo 10 -
+	fifo2 $work/fifo2 10 -
+	fifo3 $work/fifo3 10 -
+	fifo4 $work/fifo4 10 -
 	zero /dev/zero 10 -
 	folder $work 10 -
 	loop $work/loop 10 -

@@ -36,21 +36,25 @@ build_id() {
 offset() {
 	"./$1" | awk -v name="$2" '$1 == name { print $3 }'
 }
-# start_sites [COMMAND...]: a process with the sites of standard input; $pid
-start_sites() {
+# start INPUT COMMAND...: a process that says when it is ready; $pid
+start() {
 	[ -z "$pid" ] || { kill -9 "$pid"; wait "$pid" 2> /dev/null; }
-	cat > sites
 	: > started
-	"$@" "${pretender:-$SITES}" ${root:+"$root"} < sites > started 2> errors &
+	"${@:2}" < "${1:-/dev/null}" > started 2> errors &
 	pid=$!
-	for _ in $(seq 1000); do
+	for _ in $(seq 6000); do
 		[ -s started ] && return
 		kill -0 $pid 2> /dev/null || break
 		sleep 0.01
 	done
-	echo "sites did not start"
+	echo "${*:2} did not start"
 	cat errors
 	exit 99
+}
+# start_sites [COMMAND...]: a process with the sites of standard input
+start_sites() {
+	cat > sites
+	start sites "$@" "${pretender:-$SITES}" ${root:+"$root"}
 }
 # look: the report, in ./out
 look() {

@@ -30,8 +30,11 @@ hasnt "no debug information" plain '"line"'
 cp pie stripped && strip stripped
 ask ./stripped
 has "dynamic symbols" plain '"function":"plain_c","function_offset":[0-9]'
-# nobody's: all_places, which is exported, lies before it
+# what lies before it is not its name
 hasnt "a stripped static function" noreturn '"function"'
+for name in $all; do
+	hasnt "a symbol without a size" "$name" '"function":"unsized"'
+done
 text=$("$MEMHOOK_TOOL" stat "$pid")
 grep -q '^plain_c+0x[0-9a-f]* (stripped) ' <<< "$text" || fail "text: no plain_c+0x"
 grep -q '^noreturn  ' <<< "$text" || fail "text: its name is not kept"
@@ -51,7 +54,8 @@ check_all "debuglink by checksum"
 echo >> linked2.debug
 ask ./linked2
 hasnt "another checksum" plain '"line"'
-cp plain .debug/linked.debug
+build other -g -O2 -Wl,--build-id=0x0123456789abcdef0123456789abcdef01234567
+cp other .debug/linked.debug
 ask ./linked
 hasnt "another build's debug file" plain '"line"'
 
