@@ -290,14 +290,10 @@ static void show_progress(size_t done, size_t n, uint64_t *next)
 {
 	uint64_t now = clock_ms();
 
-	if (now < *next && done < n)
+	if (now < *next)
 		return;
 	*next = now + PROGRESS_MS;
-	if (done < n)
-		fprintf(stderr, "\rmemhook: looking for names: %zu of %zu call sites",
-			done, n);
-	else
-		fputs("\r\033[K", stderr);
+	fprintf(stderr, "\rmemhook: looking for names: %zu of %zu call sites", done, n);
 }
 
 /* The first job of the next object. */
@@ -337,7 +333,7 @@ void symbol_ask(const struct symbol_target *t, const struct symbol_job *jobs, si
 			done = next_object(jobs, done, n);
 		}
 	}
-	if (t->progress && next != first)
-		show_progress(n, n, &next);
+	if (next != first)
+		fputs("\r\033[K", stderr); /* the line is gone again */
 	close_place(&place);
 }
