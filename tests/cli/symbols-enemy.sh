@@ -175,5 +175,15 @@ ln -s /opt/pie "$root/lib/pie" # in its root, nowhere in ours
 start_sites < <(./pie | sed "s| [^ ]* | /lib/pie |; s|\$| $id|")
 look
 check_all "in another root"
+# dwz, which comes with debhelper, as Debian's packages use it.
+if command -v dwz > /dev/null; then
+	build two -g -O2 -fno-inline-small-functions
+	objcopy --only-keep-debug two two.debug
+	mkdir "$root/usr/lib/debug/.dwz"
+	shared=/usr/lib/debug/.dwz/shared.debug
+	dwz -m "$root$shared" -M $shared "$debug/${id:2}.debug" two.debug || fail "dwz"
+	look
+	check_all "shared by dwz, in another root"
+fi
 
 exit "$failed"

@@ -59,6 +59,22 @@ cp other .debug/linked.debug
 ask ./linked
 hasnt "another build's debug file" plain '"line"'
 
+# dwz, which comes with debhelper, moves what two have in common into a third.
+if command -v dwz > /dev/null; then
+	build one -g -O2
+	build two -g -O2 -fno-inline-small-functions
+	for program in one two; do
+		objcopy --only-keep-debug $program $program.debug && strip $program &&
+			objcopy --add-gnu-debuglink=$program.debug $program
+	done
+	dwz -m shared.debug one.debug two.debug || fail "dwz"
+	ask ./one
+	check_all "shared by dwz"
+	rm shared.debug
+	ask ./one
+	hasnt "what was shared is missing" inlined '"function":"helper"'
+fi
+
 # --- text, options ---
 ask ./pie
 text=$("$MEMHOOK_TOOL" stat "$pid")
