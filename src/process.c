@@ -166,7 +166,7 @@ static void drop_preload(char *list)
 static void clean_environment(void)
 {
 	static const char *const ours[] = { "MEMHOOK_SEGMENT", "MEMHOOK_BY",
-					    "MEMHOOK_FOLLOW" };
+					    "MEMHOOK_THROUGH", "MEMHOOK_FOLLOW" };
 	char *preload = secure_getenv("LD_PRELOAD");
 	size_t i;
 

@@ -37,8 +37,13 @@ static void usage(FILE *to)
 	fputs("Usage: memhook run [OPTION...] [--] CMD [ARG...]\n"
 	      "Run CMD under the hook; when it ends, by whatever cause, show who owned\n"
 	      "its memory.  The exit status is CMD's (128+signal when it was killed).\n\n"
-	      "  -b, --by=library|none   whom to charge outside of scopes: the calling\n"
-	      "                          shared library (default), or nobody\n"
+	      "  -b, --by=library|thread|site|none\n"
+	      "                          whom to charge outside of scopes: the calling\n"
+	      "                          shared library (default), the thread, the call\n"
+	      "                          itself, or nobody\n"
+	      "      --through=LIST      charge the callers of these libraries, as in\n"
+	      "                          default,libfoo (default: libc, ld.so, libstdc++,\n"
+	      "                          libglib-2.0; none: see through no library)\n"
 	      "  -f, --format=text|json  the report's format (default: text)\n"
 	      "  -o, --output=FILE       write it there, not to standard error\n"
 	      "      --follow            hook the programs that CMD starts, too\n"
@@ -48,12 +53,22 @@ static void usage(FILE *to)
 
 static int parse_by(const char *text)
 {
-	if (strcmp(text, "library") == 0 || strcmp(text, "none") == 0)
+	static const char *const known[] = { "library", "thread", "site", "none" };
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (strcmp(text, known[i]) == 0)
+			return 0;
+	complain("--by=%s: it is library, thread, site or none", text);
+	return -1;
+}
+
+static int parse_through(const char *text)
+{
+	if (*text && !strchr(text, '/'))
 		return 0;
-	if (strcmp(text, "thread") == 0 || strcmp(text, "site") == 0)
-		complain("--by=%s: not in this version; library and none are", text);
-	else
-		complain("--by=%s: it is library or none", text);
+	complain("--through=%s: name libraries without their folders (default,libfoo),"
+		 " or none", text);
 	return -1;
 }
 
@@ -65,6 +80,7 @@ static int parse(int argc, char **argv, struct run_options *o)
 					       { "output", 1, NULL, 'o' },
 					       { "follow", 0, NULL, 'F' },
 					       { "no-symbols", 0, NULL, 'S' },
+					       { "through", 1, NULL, 'T' },
 					       { "help", 0, NULL, 'h' },
 					       { NULL, 0, NULL, 0 } };
 	int c, bad = 0;
@@ -74,6 +90,10 @@ static int parse(int argc, char **argv, struct run_options *o)
 		case 'b':
 			o->by = optarg;
 			bad |= parse_by(optarg);
+			break;
+		case 'T':
+			o->through = optarg;
+			bad |= parse_through(optarg);
 			break;
 		case 'f':
 			o->format = parse_format(optarg);
@@ -127,6 +147,8 @@ static void set_environment(const struct run_options *o, int segment)
 
 	set_preload();
 	setenv("MEMHOOK_BY", o->by, 1);
+	if (o->through)
+		setenv("MEMHOOK_THROUGH", o->through, 1);
 	unsetenv("MEMHOOK_SEGMENT");
 	unsetenv("MEMHOOK_FOLLOW");
 	if (o->follow)

@@ -8,6 +8,7 @@
 
 struct run_options {
 	const char *by;
+	const char *through; /* NULL: the library's own list */
 	int format;
 	const char *output;
 	int follow;

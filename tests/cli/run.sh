@@ -43,8 +43,12 @@ lines 1 "unknown command"
 check "run --help" 0 '--follow' "$m" run --help
 check "stat --help" 0 'Usage: memhook stat' "$m" stat --help
 check "unknown option" 2 'Usage' "$m" run --wings -- true
-check "bad --by" 2 'library or none' "$m" run --by=colour true
-check "--by=site" 2 'not in this version' "$m" run --by=site true
+check "bad --by" 2 'library, thread, site or none' "$m" run --by=colour true
+for by in library thread site none; do
+	check "--by=$by" 0 'exited with status 0' "$m" run --by=$by true
+done
+check "--through of a path" 2 'without their folders' "$m" run --through=/lib/x true
+check "--through of nothing" 2 'or none' "$m" run --through= true
 check "bad --format" 2 'text or json' "$m" run --format=xml true
 check "no program" 2 'which program' "$m" run
 
@@ -98,9 +102,12 @@ grep -q '= resident (RSS)' "$work/text" || { echo "FAIL: no bridge to RSS"; fail
 "$CHECK_REPORT" "$work/w.json" '"workers":[' || failed=1
 grep -q '"workers":\[\]' "$work/w.json" && { echo "FAIL: the worker is missing"; failed=1; }
 
-# environment: ours is gone, the user's stays
-check "our variables leave" 0 '^none$' "$m" run -o "$work/e" -- sh -c \
-	'env | grep -E "^(MEMHOOK_(SEGMENT|BY|FOLLOW)|LD_PRELOAD)=" || echo none'
+# environment: ours reaches CMD, and is gone afterwards; the user's stays
+check "--through reaches CMD" 0 '^MEMHOOK_THROUGH=libx,liby$' \
+	"$m" run --through=libx,liby --output="$work/e" -- sh -c \
+	"tr '\\0' '\\n' < /proc/\$\$/environ"
+check "our variables leave" 0 '^none$' "$m" run --through=libx -o "$work/e" -- sh -c \
+	'env | grep -E "^(MEMHOOK_(SEGMENT|BY|THROUGH|FOLLOW)|LD_PRELOAD)=" || echo none'
 # An empty library of the user's own.
 echo 'int users_own;' > "$work/u.c"
 $CC -shared -fPIC -o "$work/users.so" "$work/u.c"
