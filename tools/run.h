@@ -27,6 +27,13 @@ struct run_end {
 	uint64_t max_rss;
 };
 
+/* run-options.c: 0, or an exit status + 1. */
+int run_parse(int argc, char **argv, struct run_options *o);
+
+/* run-wait.c */
+void run_arrange_signals(struct run_options *o);
+void run_wait(pid_t pid, struct run_end *end);
+
 /* Report the run to a descriptor.  0, or -1 after a complaint. */
 int run_report(const struct run_options *o, int segment, int output, pid_t pid,
 	       const struct run_end *end);

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* memhook run: its options. */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "run.h"
+#include "tool.h"
+
+static void usage(FILE *to)
+{
+	fputs("Usage: memhook run [OPTION...] [--] CMD [ARG...]\n"
+	      "Run CMD under the hook; when it ends, by whatever cause, show who owned\n"
+	      "its memory.  The exit status is CMD's (128+signal when it was killed).\n\n"
+	      "  -b, --by=library|thread|site|none\n"
+	      "                          whom to charge outside of scopes: the calling\n"
+	      "                          shared library (default), the thread, the call\n"
+	      "                          itself, or nobody\n"
+	      "      --through=LIST      charge the callers of these libraries, as in\n"
+	      "                          default,libfoo (default: libc, ld.so, libstdc++,\n"
+	      "                          libglib-2.0; none: see through no library)\n"
+	      "  -f, --format=text|json  the report's format (default: text)\n"
+	      "  -o, --output=FILE       write it there, not to standard error\n"
+	      "      --follow            hook the programs that CMD starts, too\n"
+	      "      --no-symbols        leave call sites as library+offset\n"
+	      "      --help              print this\n", to);
+}
+
+static int parse_by(const char *text)
+{
+	static const char *const known[] = { "library", "thread", "site", "none" };
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (strcmp(text, known[i]) == 0)
+			return 0;
+	complain("--by=%s: it is library, thread, site or none", text);
+	return -1;
+}
+
+static int parse_through(const char *text)
+{
+	if (*text && !strchr(text, '/'))
+		return 0;
+	complain("--through=%s: name libraries without their folders (default,libfoo),"
+		 " or none", text);
+	return -1;
+}
+
+int run_parse(int argc, char **argv, struct run_options *o)
+{
+	static const struct option longs[] = { { "by", 1, NULL, 'b' },
+					       { "format", 1, NULL, 'f' },
+					       { "output", 1, NULL, 'o' },
+					       { "follow", 0, NULL, 'F' },
+					       { "no-symbols", 0, NULL, 'S' },
+					       { "through", 1, NULL, 'T' },
+					       { "help", 0, NULL, 'h' },
+					       { NULL, 0, NULL, 0 } };
+	int c, bad = 0;
+
+	while ((c = getopt_long(argc, argv, "+b:f:o:", longs, NULL)) != -1) {
+		switch (c) {
+		case 'b':
+			o->by = optarg;
+			bad |= parse_by(optarg);
+			break;
+		case 'T':
+			o->through = optarg;
+			bad |= parse_through(optarg);
+			break;
+		case 'f':
+			o->format = parse_format(optarg);
+			bad |= o->format < 0;
+			break;
+		case 'o':
+			o->output = optarg;
+			break;
+		case 'F':
+			o->follow = 1;
+			break;
+		case 'S':
+			o->no_symbols = 1;
+			break;
+		case 'h':
+			usage(stdout);
+			return close_stdout() + 1;
+		default:
+			usage(stderr);
+			return EXIT_USAGE + 1;
+		}
+	}
+	if (bad)
+		return EXIT_USAGE + 1;
+	o->command = argv + optind;
+	if (*o->command)
+		return 0;
+	complain("which program? (memhook run -- CMD [ARG...])");
+	return EXIT_USAGE + 1;
+}
