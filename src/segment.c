@@ -310,9 +310,10 @@ int mh_segment_open(void)
 	return 0;
 }
 
+/* A child of vfork or _Fork may come here with its parent's slot. */
 void mh_segment_goodbye(void)
 {
-	if (my_slot)
+	if (my_slot && my_slot->pid == getpid())
 		atomic_store(&my_slot->state, MH_SLOT_EXITED);
 }
 

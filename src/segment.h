@@ -52,7 +52,8 @@ enum mh_slot_state {
 	MH_SLOT_FREE = 0,
 	MH_SLOT_CLAIMED = 1, /* being filled: not to be read yet */
 	MH_SLOT_LIVE = 2,    /* readable; its process may be dead by now */
-	MH_SLOT_EXITED = 3   /* the process said goodbye: readable, final */
+	MH_SLOT_EXITED = 3,  /* the process said goodbye: readable, final */
+	MH_SLOT_REPLACED = 4 /* it went on as another program, which has a slot, too */
 };
 
 struct mh_run {

@@ -16,7 +16,7 @@ static int reusable(struct mh_slot *slot, uint64_t namespace)
 
 	if (state == MH_SLOT_FREE)
 		return 1; /* claimed once, and not mapped */
-	if (state == MH_SLOT_EXITED)
+	if (state == MH_SLOT_EXITED || state == MH_SLOT_REPLACED)
 		return kill(slot->pid, 0) && errno == ESRCH;
 	return state == MH_SLOT_LIVE && namespace && slot->pid_namespace == namespace &&
 	       kill(slot->pid, 0) && errno == ESRCH;
@@ -80,6 +80,6 @@ void mh_slot_close_predecessors(const struct mh_slot *mine)
 		if (slot != mine && slot->pid == mine->pid &&
 		    slot->pid_namespace == mine->pid_namespace)
 			atomic_compare_exchange_strong(&slot->state, &live,
-						       MH_SLOT_EXITED);
+						       MH_SLOT_REPLACED);
 	}
 }

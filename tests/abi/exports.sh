@@ -20,7 +20,7 @@ if [ "${MEMHOOK_MODE:-jemalloc}" = jemalloc ]; then
 malloc calloc realloc reallocarray free cfree free_sized free_aligned_sized
 aligned_alloc memalign posix_memalign valloc pvalloc malloc_usable_size
 strdup strndup wcsdup mallinfo mallinfo2 mallopt malloc_trim malloc_stats
-malloc_info dlclose malloc_conf malloc_message
+malloc_info dlclose _exit _Exit malloc_conf malloc_message
 END
 	case $($READELF -h "$MEMHOOK_LIBRARY") in *ELF64*) z=m ;; *) z=j ;; esac
 	for new in _Znw$z _Zna$z; do
