@@ -116,6 +116,15 @@ static void name_cell(struct mh_out *o, const char *s, const char *suffix)
 	spaces(o, shown < MH_NAME_WIDTH ? MH_NAME_WIDTH - shown : 0);
 }
 
+void mh_report_cells(struct mh_out *o, const char *name, const char *suffix,
+		     const struct memhook_stats *s)
+{
+	name_cell(o, name, suffix);
+	bytes(o, s->live_bytes, 11);
+	count(o, s->live_blocks, 10);
+	bytes(o, s->peak_bytes, 11);
+}
+
 /* Threads may share a name; those that live have a number. */
 static const char *suffix(const struct mh_snapshot *snap, const struct memhook_stats *s,
 			  struct cell *c)
@@ -139,30 +148,37 @@ static void row(struct mh_out *o, const struct mh_snapshot *snap,
 	const struct mh_symbol *symbol = mh_owner_symbol(snap, s);
 	struct cell c = { .used = 0 };
 
-	name_cell(o, symbol ? symbol->label : s->name, suffix(snap, s, &c));
-	bytes(o, s->live_bytes, 11);
-	count(o, s->live_blocks, 10);
-	bytes(o, s->peak_bytes, 11);
+	mh_report_cells(o, symbol ? symbol->label : s->name, suffix(snap, s, &c), s);
 	count(o, s->alloc_calls, 14);
 	mh_out_str(o, "\n");
 }
 
-static const char *signal_name(int n)
+/* "9, SIGKILL", or only the number, for a real-time signal. */
+static void signal_cell(struct mh_out *o, int n)
 {
-	static const struct {
-		int n;
-		const char *name;
-	} names[] = { { 1, "SIGHUP" },	 { 2, "SIGINT" },   { 3, "SIGQUIT" },
-		      { 4, "SIGILL" },	 { 5, "SIGTRAP" },  { 6, "SIGABRT" },
-		      { 7, "SIGBUS" },	 { 8, "SIGFPE" },   { 9, "SIGKILL" },
-		      { 11, "SIGSEGV" }, { 13, "SIGPIPE" }, { 14, "SIGALRM" },
-		      { 15, "SIGTERM" } };
-	size_t i;
+	const char *abbreviation = sigabbrev_np(n);
 
-	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (names[i].n == n)
-			return names[i].name;
-	return "";
+	mh_out_u64(o, (uint64_t)n);
+	if (abbreviation) {
+		mh_out_str(o, ", SIG");
+		mh_out_str(o, abbreviation);
+	}
+}
+
+static void end_cell(struct mh_out *o, const struct mh_snapshot *s)
+{
+	if (s->exit_kind == MH_EXIT_NONE) {
+		mh_out_str(o, ") is running for ");
+	} else if (s->exit_kind == MH_EXIT_CODE) {
+		mh_out_str(o, ") exited with status ");
+		mh_out_u64(o, (uint64_t)s->exit_value);
+		mh_out_str(o, " after ");
+	} else {
+		mh_out_str(o, s->oom_killed ? ") was killed by the OOM killer (signal "
+					    : ") was killed by signal ");
+		signal_cell(o, s->exit_value);
+		mh_out_str(o, s->oom_killed ? ") after " : ", after ");
+	}
 }
 
 static void headline(struct mh_out *o, const struct mh_snapshot *s)
@@ -171,20 +187,7 @@ static void headline(struct mh_out *o, const struct mh_snapshot *s)
 	name(o, s->command, MH_NAME_WIDTH);
 	mh_out_str(o, " (pid ");
 	mh_out_u64(o, (uint64_t)s->pid);
-	if (s->exit_kind == MH_EXIT_CODE)
-		mh_out_str(o, ") exited with status ");
-	else if (s->exit_kind == MH_EXIT_SIGNAL)
-		mh_out_str(o, ") was killed by signal ");
-	else
-		mh_out_str(o, ") is running");
-	if (s->exit_kind != MH_EXIT_NONE)
-		mh_out_u64(o, (uint64_t)s->exit_value);
-	if (s->exit_kind == MH_EXIT_SIGNAL && *signal_name(s->exit_value)) {
-		mh_out_str(o, ", ");
-		mh_out_str(o, signal_name(s->exit_value));
-		mh_out_str(o, ",");
-	}
-	mh_out_str(o, s->exit_kind == MH_EXIT_NONE ? " for " : " after ");
+	end_cell(o, s);
 	mh_out_u64(o, s->uptime_ms / 1000);
 	mh_out_str(o, ".");
 	mh_out_u64(o, s->uptime_ms / 100 % 10);
@@ -193,6 +196,8 @@ static void headline(struct mh_out *o, const struct mh_snapshot *s)
 
 static void remarks(struct mh_out *o, const struct mh_snapshot *s)
 {
+	if (s->remark)
+		mh_out_str(o, s->remark);
 	if (!s->consistent)
 		mh_out_str(o, "Taken while it ran: numbers of about one moment, not"
 			      " at rest.\n");

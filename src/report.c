@@ -74,7 +74,7 @@ static unsigned utf8(const unsigned char *s)
 		       ? 0 : n;
 }
 
-static void json_string(struct mh_out *o, const char *s)
+void mh_out_json(struct mh_out *o, const char *s)
 {
 	static const char hex[] = "0123456789abcdef";
 	unsigned n;
@@ -118,7 +118,7 @@ static void string(struct mh_out *o, const char *key, const char *s)
 	mh_out_str(o, ",\"");
 	mh_out_str(o, key);
 	mh_out_str(o, "\":");
-	json_string(o, s);
+	mh_out_json(o, s);
 }
 
 static void boolean(struct mh_out *o, const char *key, int yes)
@@ -273,6 +273,8 @@ void mh_report_json_open(struct mh_out *o, struct mh_snapshot *s)
 		mh_out_str(o, s->exit_kind == MH_EXIT_CODE ? ",\"exit\":{\"code\":"
 							   : ",\"exit\":{\"signal\":");
 		mh_out_u64(o, (uint64_t)s->exit_value);
+		if (s->oom_killed)
+			mh_out_str(o, ",\"oom_killed\":true");
 		put(o, '}');
 	}
 }

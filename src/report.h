@@ -62,6 +62,9 @@ struct mh_snapshot {
 	struct mh_process process;
 	enum mh_exit_kind exit_kind;
 	int exit_value; /* exit code or signal number */
+	int oom_killed; /* and that signal was the OOM killer's */
+	/* For people: what else is to be said. */
+	const char *remark; /* NULL: nothing */
 };
 
 /*
@@ -77,6 +80,7 @@ struct mh_out {
 void mh_out_init(struct mh_out *o, int fd);
 void mh_out_str(struct mh_out *o, const char *s);
 void mh_out_u64(struct mh_out *o, uint64_t n);
+void mh_out_json(struct mh_out *o, const char *s); /* quoted */
 void mh_out_flush(struct mh_out *o);
 
 /* "none", "library", "thread", "site"; "unknown" for a number that is none. */
@@ -102,5 +106,9 @@ void mh_report_sort(struct mh_snapshot *s);
 void mh_report_json_open(struct mh_out *o, struct mh_snapshot *s);
 void mh_report_text(struct mh_out *o, struct mh_snapshot *s);
 void mh_report_json(struct mh_out *o, struct mh_snapshot *s);
+
+/* A name, its live bytes and blocks, its peak: a line but for its end. */
+void mh_report_cells(struct mh_out *o, const char *name, const char *suffix,
+		     const struct memhook_stats *s);
 
 #endif /* MH_REPORT_H */

@@ -59,6 +59,22 @@ static int check_sums(json_object *report)
 	return 0;
 }
 
+static int check_worker(json_object *worker)
+{
+	static const char *const states[] = { "running", "ended", "replaced", "gone",
+					      "unknown" };
+	const char *state = json_object_get_string(json_object_object_get(worker,
+									  "state"));
+	size_t i;
+
+	if (number(worker, "pid") <= 0)
+		return bad("a worker without pid");
+	for (i = 0; state && i < sizeof(states) / sizeof(*states); i++)
+		if (strcmp(state, states[i]) == 0)
+			return check_sums(worker);
+	return bad("a worker without state");
+}
+
 static int check_process(json_object *report)
 {
 	if (strcmp(json_object_get_string(json_object_object_get(report, "schema")),
@@ -101,8 +117,8 @@ int main(int argc, char **argv)
 		return 1;
 	workers = json_object_object_get(report, "workers");
 	for (i = 0; workers && i < json_object_array_length(workers); i++)
-		if (number(json_object_array_get_idx(workers, i), "pid") <= 0)
-			return bad("a worker without pid");
+		if (check_worker(json_object_array_get_idx(workers, i)))
+			return 1;
 	if (argc > 2 && !contains(argv[2]))
 		return bad("the text is missing");
 	json_object_put(report);

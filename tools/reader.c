@@ -386,5 +386,7 @@ int reader_published(struct reader *r, uint32_t i, struct reader_published *p)
 		return -1;
 	p->time_unix_ms = a.published.time_unix_ms;
 	p->rss_bytes = a.published.rss_bytes;
+	memcpy(p->command, a.command, sizeof(p->command));
+	p->command[sizeof(p->command) - 1] = '\0';
 	return 0;
 }

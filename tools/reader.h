@@ -33,9 +33,10 @@ int reader_slot(struct reader *r, uint32_t i, struct mh_slot *slot);
 int reader_snapshot(struct reader *r, uint32_t i, struct mh_snapshot *s);
 void reader_free(struct mh_snapshot *s);
 
-/* What the process published about its own RSS, and when (0: never). */
+/* What the process says of itself: its RSS, and when it was so (0: never). */
 struct reader_published {
 	uint64_t time_unix_ms, rss_bytes;
+	char command[64];
 };
 int reader_published(struct reader *r, uint32_t i, struct reader_published *p);
 

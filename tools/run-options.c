@@ -47,54 +47,62 @@ static int parse_through(const char *text)
 	return -1;
 }
 
+/* 0, or -1 after a complaint. */
+static int parse_one(int option, struct run_options *o)
+{
+	switch (option) {
+	case 'b':
+		o->by = optarg;
+		return parse_by(optarg);
+	case 'T':
+		o->through = optarg;
+		return parse_through(optarg);
+	case 'f':
+		o->format = parse_format(optarg);
+		return o->format < 0 ? -1 : 0;
+	case 'S':
+		o->no_symbols = 1;
+		return 0;
+	case 'o':
+		o->output = optarg;
+		return 0;
+	default:
+		o->follow = 1;
+		return 0;
+	}
+}
+
+static int check(const struct run_options *o)
+{
+	if (*o->command)
+		return 0;
+	complain("which program? (memhook run -- CMD [ARG...])");
+	return -1;
+}
+
 int run_parse(int argc, char **argv, struct run_options *o)
 {
 	static const struct option longs[] = { { "by", 1, NULL, 'b' },
-					       { "format", 1, NULL, 'f' },
-					       { "output", 1, NULL, 'o' },
 					       { "follow", 0, NULL, 'F' },
-					       { "no-symbols", 0, NULL, 'S' },
-					       { "through", 1, NULL, 'T' },
+					       { "format", 1, NULL, 'f' },
 					       { "help", 0, NULL, 'h' },
+					       { "no-symbols", 0, NULL, 'S' },
+					       { "output", 1, NULL, 'o' },
+					       { "through", 1, NULL, 'T' },
 					       { NULL, 0, NULL, 0 } };
 	int c, bad = 0;
 
 	while ((c = getopt_long(argc, argv, "+b:f:o:", longs, NULL)) != -1) {
-		switch (c) {
-		case 'b':
-			o->by = optarg;
-			bad |= parse_by(optarg);
-			break;
-		case 'T':
-			o->through = optarg;
-			bad |= parse_through(optarg);
-			break;
-		case 'f':
-			o->format = parse_format(optarg);
-			bad |= o->format < 0;
-			break;
-		case 'o':
-			o->output = optarg;
-			break;
-		case 'F':
-			o->follow = 1;
-			break;
-		case 'S':
-			o->no_symbols = 1;
-			break;
-		case 'h':
+		if (c == 'h') {
 			usage(stdout);
 			return close_stdout() + 1;
-		default:
+		}
+		if (c == '?') {
 			usage(stderr);
 			return EXIT_USAGE + 1;
 		}
+		bad |= parse_one(c, o);
 	}
-	if (bad)
-		return EXIT_USAGE + 1;
 	o->command = argv + optind;
-	if (*o->command)
-		return 0;
-	complain("which program? (memhook run -- CMD [ARG...])");
-	return EXIT_USAGE + 1;
+	return bad || check(o) ? EXIT_USAGE + 1 : 0;
 }

@@ -64,10 +64,10 @@ static void set_environment(const struct run_options *o, int segment)
 static void exec_child(const struct run_options *o, const char *path, int segment,
 		       int tell)
 {
-	int error;
+	int error, i;
 
-	signal(SIGINT, o->sigint_ignored ? SIG_IGN : SIG_DFL);
-	signal(SIGQUIT, o->sigquit_ignored ? SIG_IGN : SIG_DFL);
+	for (i = 0; i < RUN_SIGNALS; i++)
+		signal(run_signals[i], o->ignored[i] ? SIG_IGN : SIG_DFL);
 	sigprocmask(SIG_SETMASK, &o->mask, NULL);
 	set_environment(o, segment);
 	execv(path, o->command);
@@ -122,31 +122,42 @@ static int run_uncounted(const struct run_options *o, const char *path)
 	return errno == ENOENT ? 127 : 126;
 }
 
+/* What is true of CMD before anybody has looked at it. */
+static void expect(struct run *r, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	/* The kernel keeps so much of a name. */
+	snprintf(r->comm, sizeof(r->comm), "%.15s", slash ? slash + 1 : path);
+	oom_init(&r->oom);
+	oom_follow(&r->oom, getpid());
+}
+
 static int run(struct run_options *o, const char *path)
 {
-	struct run_end end = { 0 };
-	int segment, output, rc;
-	pid_t pid;
+	struct run r = { .options = o };
+	int rc;
 
 	if (!COUNTS)
 		return run_uncounted(o, path);
 	rc = target_check(path, o->follow);
 	if (rc)
 		return rc;
-	output = open_output(o->output, STDERR_FILENO);
-	if (output < 0)
+	r.output = open_output(o->output, STDERR_FILENO);
+	if (r.output < 0)
 		return 1;
-	segment = mh_segment_file(1);
-	if (segment < 0)
+	r.segment = mh_segment_file(1);
+	if (r.segment < 0)
 		complain("no shared memory for the counters (%s): there will be no"
 			 " report", strerror(errno));
 	run_arrange_signals(o);
-	pid = start(o, path, segment, &rc);
-	if (pid < 0)
+	expect(&r, path);
+	r.pid = start(o, path, r.segment, &rc);
+	if (r.pid < 0)
 		return rc;
-	run_wait(pid, &end);
-	rc = exit_status(end.status);
-	if (segment >= 0 && run_report(o, segment, output, pid, &end) && rc == 0)
+	run_wait(&r);
+	rc = exit_status(r.status);
+	if (r.segment >= 0 && run_report(&r) && rc == 0)
 		rc = 1;
 	return rc;
 }

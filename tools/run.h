@@ -6,6 +6,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "oom.h"
+#include "reader.h"
+
+/* Signals that we ignore while CMD runs. */
+#define RUN_SIGNALS 4
+extern const int run_signals[RUN_SIGNALS];
+
 struct run_options {
 	const char *by;
 	const char *through; /* NULL: the library's own list */
@@ -15,27 +22,90 @@ struct run_options {
 	int no_symbols;
 	char **command;
 	/* what CMD shall find as we found it */
-	int sigint_ignored, sigquit_ignored;
+	int ignored[RUN_SIGNALS];
 	sigset_t mask;
 };
 
-/* How it ended. */
-struct run_end {
+/* The program that a worker was when it was last looked at. */
+struct run_image {
+	int pid;
+	uint64_t start_unix_ms; /* of the slot */
+	uint64_t started;       /* proc_start(): another one has this number by now? */
+	char exe[64];           /* its file's name; "": not known */
+};
+
+/* One run, from the start of CMD to the report. */
+struct run {
+	const struct run_options *options;
+	int segment, output;
+	pid_t pid;
+	/* seen while it lived */
+	char exe[64];  /* CMD's file */
+	char comm[16]; /* its name, as it was then */
+	uint64_t rss;
+	struct run_image *others; /* by slot: the other processes */
+	uint32_t other_count;
+	struct oom oom;
+	/* its end */
+	int ended;
 	int status; /* of wait(2) */
+	char last_comm[16];
 	uint64_t time_unix_ms;
-	uint64_t sampled_rss; /* last seen while it lived */
 	uint64_t max_rss;
 };
 
 /* run-options.c: 0, or an exit status + 1. */
 int run_parse(int argc, char **argv, struct run_options *o);
 
-/* run-wait.c */
+/* run-wait.c: until CMD has ended */
 void run_arrange_signals(struct run_options *o);
-void run_wait(pid_t pid, struct run_end *end);
+void run_wait(struct run *run);
 
-/* Report the run to a descriptor.  0, or -1 after a complaint. */
-int run_report(const struct run_options *o, int segment, int output, pid_t pid,
-	       const struct run_end *end);
+/* run-watch.c: what death wipes, looked at while it lives */
+void run_watch(struct run *run);
+void run_watch_last(struct run *run); /* it has ended, and was not waited for */
+uint64_t run_namespace(void);         /* of PIDs, as slots give it */
+int run_exe(int pid, char *name, size_t size); /* its file's name; -1: left alone */
+
+/* run-members.c: the processes of the run, and the programs that they were */
+enum run_state {
+	RUN_RUNNING,
+	RUN_ENDED,    /* it said goodbye */
+	RUN_REPLACED, /* it went on as another program */
+	RUN_GONE,     /* without a word: killed, or replaced unseen */
+	RUN_UNKNOWN   /* in another PID namespace */
+};
+
+struct run_member {
+	uint32_t i; /* slot */
+	struct mh_slot slot;
+	enum run_state state;
+	char command[64];
+	char became[64]; /* the program that it went on as, "" if none was seen */
+	const struct run_member *successor; /* ... if that is hooked, too */
+};
+
+struct run_members {
+	struct run_member *list;
+	uint32_t count;
+	struct run_member *main; /* CMD as it is now, or NULL */
+};
+
+/* 0, or -1 with r->error. */
+int run_members(const struct run *run, struct reader *r, struct run_members *m);
+const char *run_state_name(enum run_state state);
+
+void run_members_free(struct run_members *m);
+
+/*
+ * run-tree.c: the processes of the run for people, when there are several;
+ * kills: what else the OOM killer ended
+ */
+struct mh_out;
+void run_tree(const struct run *run, struct mh_out *out, struct reader *r,
+	      const struct run_members *m, uint64_t kills);
+
+/* run-report.c: 0, or -1 after a complaint */
+int run_report(const struct run *run);
 
 #endif /* RUN_H */
