@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* memhook run: its options. */
+#include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "run.h"
 #include "tool.h"
+
+#define FORMAT_OPEN (-2) /* not said */
 
 static void usage(FILE *to)
 {
@@ -22,6 +26,8 @@ static void usage(FILE *to)
 	      "  -f, --format=text|json  the report's format (default: text)\n"
 	      "  -o, --output=FILE       write it there, not to standard error\n"
 	      "      --follow            hook the programs that CMD starts, too\n"
+	      "  -i, --interval=S        before that, every S seconds, the state so far:\n"
+	      "                          one JSON object a line; needs --output\n"
 	      "      --no-symbols        leave call sites as library+offset\n"
 	      "      --help              print this\n", to);
 }
@@ -47,6 +53,18 @@ static int parse_through(const char *text)
 	return -1;
 }
 
+/* Milliseconds, or 0 after a complaint. */
+static long parse_interval(const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (isdigit((unsigned char)*text) && !*end && seconds >= 0.01 && seconds <= 86400)
+		return (long)(seconds * 1000 + 0.5);
+	complain("--interval=%s: it is a number of seconds, from 0.01 to 86400", text);
+	return 0;
+}
+
 /* 0, or -1 after a complaint. */
 static int parse_one(int option, struct run_options *o)
 {
@@ -60,6 +78,9 @@ static int parse_one(int option, struct run_options *o)
 	case 'f':
 		o->format = parse_format(optarg);
 		return o->format < 0 ? -1 : 0;
+	case 'i':
+		o->interval_ms = parse_interval(optarg);
+		return o->interval_ms ? 0 : -1;
 	case 'S':
 		o->no_symbols = 1;
 		return 0;
@@ -72,8 +93,21 @@ static int parse_one(int option, struct run_options *o)
 	}
 }
 
-static int check(const struct run_options *o)
+/* What goes with what. */
+static int check(struct run_options *o)
 {
+	if (o->interval_ms && !o->output) {
+		complain("--interval writes many objects: name a file for them"
+			 " (--output=FILE)");
+		return -1;
+	}
+	if (o->interval_ms && o->format == MEMHOOK_TEXT) {
+		complain("--interval writes JSON, an object a line: leave out"
+			 " --format=text");
+		return -1;
+	}
+	if (o->format == FORMAT_OPEN)
+		o->format = o->interval_ms ? MEMHOOK_JSON : MEMHOOK_TEXT;
 	if (*o->command)
 		return 0;
 	complain("which program? (memhook run -- CMD [ARG...])");
@@ -86,13 +120,15 @@ int run_parse(int argc, char **argv, struct run_options *o)
 					       { "follow", 0, NULL, 'F' },
 					       { "format", 1, NULL, 'f' },
 					       { "help", 0, NULL, 'h' },
+					       { "interval", 1, NULL, 'i' },
 					       { "no-symbols", 0, NULL, 'S' },
 					       { "output", 1, NULL, 'o' },
 					       { "through", 1, NULL, 'T' },
 					       { NULL, 0, NULL, 0 } };
 	int c, bad = 0;
 
-	while ((c = getopt_long(argc, argv, "+b:f:o:", longs, NULL)) != -1) {
+	o->format = FORMAT_OPEN;
+	while ((c = getopt_long(argc, argv, "+b:f:i:o:", longs, NULL)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
 			return close_stdout() + 1;

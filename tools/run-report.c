@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* memhook run: the report at the end. */
+/* memhook run: the report at the end, and snapshots before it. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "names.h"
 #include "run.h"
 #include "symbolize.h"
 #include "tool.h"
@@ -46,7 +50,7 @@ static void json_exec(struct mh_out *o, const struct run_member *m)
 	mh_out_json(o, m->became);
 }
 
-/* The other processes. */
+/* The other processes; in a snapshot those that are still there. */
 static void json_workers(const struct run *run, struct mh_out *o, struct reader *r,
 			 const struct run_members *m)
 {
@@ -58,7 +62,8 @@ static void json_workers(const struct run *run, struct mh_out *o, struct reader 
 	for (k = 0; k < m->count; k++) {
 		const struct run_member *one = &m->list[k];
 
-		if (one == m->main || reader_snapshot(r, one->i, &s))
+		if (one == m->main || (!run->ended && one->state != RUN_RUNNING) ||
+		    reader_snapshot(r, one->i, &s))
 			continue;
 		mh_out_str(o, n++ ? ",\n" : "\n");
 		mh_report_json_open(o, &s);
@@ -98,11 +103,57 @@ static void write_text(const struct run *run, struct mh_out *o, struct reader *r
 	mh_out_flush(o);
 }
 
+/*
+ * One line, in one piece: it is made in memory, and what a full disk took
+ * only half of is taken back.
+ */
+static int write_line(int from, int to)
+{
+	off_t size = lseek(from, 0, SEEK_END), had = lseek(to, 0, SEEK_CUR), i;
+	char *text = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE, from, 0);
+	int error = 0;
+	ssize_t n;
+
+	if (text == MAP_FAILED)
+		return errno;
+	for (i = 0; i < size - 1; i++)
+		if (text[i] == '\n') /* between the objects: strings have none */
+			text[i] = ' ';
+	for (i = 0; i < size && !error; i += n) {
+		n = write(to, text + i, (size_t)(size - i));
+		if (n < 0 && errno != EINTR)
+			error = errno;
+		n = n > 0 ? n : 0;
+	}
+	if (error && i > 0 && had >= 0 && ftruncate(to, had) == 0)
+		lseek(to, had, SEEK_SET);
+	munmap(text, (size_t)size);
+	return error;
+}
+
+static int write_json_line(const struct run *run, struct reader *r,
+			   const struct run_members *m, struct mh_snapshot *s)
+{
+	struct mh_out out;
+	int fd = memfd_create("memhook-line", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return errno;
+	mh_out_init(&out, fd);
+	write_json(run, &out, r, m, s);
+	if (!out.error)
+		out.error = write_line(fd, run->output);
+	close(fd);
+	return out.error;
+}
+
 static int write_out(const struct run *run, struct reader *r,
 		     const struct run_members *m, struct mh_snapshot *s)
 {
 	struct mh_out out;
 
+	if (run->options->interval_ms)
+		return write_json_line(run, r, m, s);
 	mh_out_init(&out, run->output);
 	if (run->options->format == MEMHOOK_JSON)
 		write_json(run, &out, r, m, s);
@@ -128,9 +179,14 @@ static int report(const struct run *run, struct reader *r, const struct run_memb
 		return -1;
 	}
 	/* What a program holds that took its place is nothing to it. */
-	if (m->main->state != RUN_REPLACED)
+	if (run->ended && m->main->state != RUN_REPLACED)
 		add_rss(r, run, m->main->i, &s.process);
-	add_end(run, &s);
+	else if (m->main->state != RUN_REPLACED)
+		s.process.rss_bytes = proc_rss(run->pid);
+	if (run->ended)
+		add_end(run, &s);
+	else
+		names_refresh(run->pid, &s);
 	if (run->ended && !run->options->no_symbols)
 		symbolize_snapshot(&s, 0, 1);
 	error = write_out(run, r, m, &s);
@@ -153,7 +209,7 @@ int run_report(const struct run *run)
 	}
 	if (m.main)
 		rc = report(run, &r, &m);
-	else
+	else if (run->ended)
 		not_loaded(run);
 	run_members_free(&m);
 	return rc;

@@ -26,8 +26,8 @@ static void remember(int signal)
 
 /*
  * The terminal sends SIGINT and SIGQUIT to CMD as well: it decides, we go on
- * to report.  SIGTERM and SIGHUP come to us alone and are passed on.  That
- * nobody reads is no reason to leave CMD alone.
+ * to report.  SIGTERM and SIGHUP come to us alone and are passed on.  That a
+ * snapshot cannot be written is no reason to leave CMD alone.
  */
 const int run_signals[RUN_SIGNALS] = { SIGINT, SIGQUIT, SIGPIPE, SIGXFSZ };
 
@@ -54,24 +54,34 @@ static uint64_t clock_ms(clockid_t clock)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* When to look next: milliseconds of one clock. */
+/* When to look, and when to write a snapshot: milliseconds of one clock. */
 struct schedule {
-	uint64_t look, gap;
+	uint64_t look, gap, snapshot;
 };
 
 static int sleep_ms(const struct schedule *s, uint64_t now, int pidfd)
 {
-	int ms = s->look > now ? (int)(s->look - now) : 0;
+	uint64_t until = s->snapshot && s->snapshot < s->look ? s->snapshot : s->look;
+	int ms = until > now ? (int)(until - now) : 0;
 
 	return pidfd < 0 && ms > WITHOUT_PIDFD_MS ? WITHOUT_PIDFD_MS : ms;
 }
 
+/* Snapshots keep to their grid, however long one takes. */
 static void due(struct run *run, struct schedule *s, uint64_t now)
 {
+	uint64_t interval = (uint64_t)run->options->interval_ms;
+
 	if (now >= s->look) {
 		run_watch(run);
 		s->gap = s->gap * 2 < LOOK_MS ? s->gap * 2 : LOOK_MS;
 		s->look = now + s->gap;
+	}
+	if (s->snapshot && now >= s->snapshot) {
+		run->report_failed = run_report(run) != 0;
+		s->snapshot += ((now - s->snapshot) / interval + 1) * interval;
+		if (run->report_failed) /* said once: no more of them */
+			s->snapshot = 0;
 	}
 }
 
@@ -102,6 +112,8 @@ void run_wait(struct run *run)
 	uint64_t now = clock_ms(CLOCK_MONOTONIC);
 	struct schedule s = { .look = now, .gap = FIRST_LOOK_MS };
 
+	if (run->options->interval_ms && run->segment >= 0)
+		s.snapshot = now + (uint64_t)run->options->interval_ms;
 	while (!has_ended(run->pid)) {
 		due(run, &s, now);
 		poll(&p, pidfd >= 0, sleep_ms(&s, clock_ms(CLOCK_MONOTONIC), pidfd));

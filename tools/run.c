@@ -157,14 +157,14 @@ static int run(struct run_options *o, const char *path)
 		return rc;
 	run_wait(&r);
 	rc = exit_status(r.status);
-	if (r.segment >= 0 && run_report(&r) && rc == 0)
-		rc = 1;
-	return rc;
+	if (r.segment >= 0)
+		r.report_failed |= run_report(&r) != 0;
+	return rc == 0 && r.report_failed ? 1 : rc;
 }
 
 int run_main(int argc, char **argv)
 {
-	struct run_options o = { .by = "library", .format = MEMHOOK_TEXT };
+	struct run_options o = { .by = "library" };
 	char path[PATH_MAX];
 	int rc = run_parse(argc, argv, &o);
 

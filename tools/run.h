@@ -18,6 +18,7 @@ struct run_options {
 	const char *through; /* NULL: the library's own list */
 	int format;
 	const char *output;
+	long interval_ms; /* between snapshots; 0: none */
 	int follow;
 	int no_symbols;
 	char **command;
@@ -46,6 +47,7 @@ struct run {
 	struct run_image *others; /* by slot: the other processes */
 	uint32_t other_count;
 	struct oom oom;
+	int report_failed;
 	/* its end */
 	int ended;
 	int status; /* of wait(2) */
@@ -105,7 +107,7 @@ struct mh_out;
 void run_tree(const struct run *run, struct mh_out *out, struct reader *r,
 	      const struct run_members *m, uint64_t kills);
 
-/* run-report.c: 0, or -1 after a complaint */
+/* run-report.c: of a run that goes on, or has ended.  0, or -1 after a complaint */
 int run_report(const struct run *run);
 
 #endif /* RUN_H */

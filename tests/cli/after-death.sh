@@ -79,6 +79,23 @@ says '"exec":"second"'
 run 0 -- "$work/first" rename second
 silent 'went on'
 
+# one that stays is seen while it runs, whatever it is called then
+json_seen() {
+	rm -f "$work/out"
+	"$MEMHOOK_TOOL" run --interval=0.05 -o "$work/out" -- "$work/first" exec \
+		"$work/second" wait "$work/go" > /dev/null 2>&1 &
+	for _ in $(seq 600); do
+		grep -q '"exec":"second"' "$work/out" 2> /dev/null && break
+		sleep 0.1
+	done
+	touch "$work/go"
+	wait $!
+	[ $? = 3 ] || fail "seen while it runs: exit status"
+	name="seen while it runs"
+	says '"command":"first".*"exec":"second"'
+}
+json_seen
+
 run 5 --follow -- "$work/first" exec "$work/second" exit 5
 says '^memhook: second \(pid [0-9]+\) exited with status 5'
 says '^second \([0-9]+\) +976\.5 KiB +10 .* ended$'
