@@ -194,10 +194,26 @@ static void headline(struct mh_out *o, const struct mh_snapshot *s)
 	mh_out_str(o, " s\n");
 }
 
+static void leak_remark(struct mh_out *o, const struct mh_snapshot *s)
+{
+	struct cell blocks = { .used = 0 }, size = { .used = 0 };
+	uint64_t n = s->totals.live_blocks;
+
+	add_number(&blocks, n, 1);
+	add_number(&size, s->totals.live_bytes, 1);
+	mh_out_str(o, blocks.text);
+	mh_out_str(o, n == 1 ? " block, " : " blocks, ");
+	mh_out_str(o, size.text);
+	mh_out_str(o, n == 1 ? " bytes, was never freed:\n" : " bytes were never freed:\n");
+	mh_out_str(o, "what lived at its end, which is not always a leak.\n");
+}
+
 static void remarks(struct mh_out *o, const struct mh_snapshot *s)
 {
 	if (s->remark)
 		mh_out_str(o, s->remark);
+	if (s->leaks)
+		leak_remark(o, s);
 	if (!s->consistent)
 		mh_out_str(o, "Taken while it ran: numbers of about one moment, not"
 			      " at rest.\n");
@@ -301,9 +317,11 @@ void mh_report_text(struct mh_out *o, struct mh_snapshot *s)
 	name_cell(o, title(s->by), "");
 	mh_out_str(o, "       LIVE    BLOCKS       PEAK   ALLOCATIONS\n");
 	for (i = 0; i < s->owner_count; i++)
-		row(o, s, &s->owners[i]);
+		if (!s->leaks || s->owners[i].live_blocks)
+			row(o, s, &s->owners[i]);
 	strcpy(total.name, "total");
 	total.state = MEMHOOK_STATE_ACTIVE;
 	row(o, s, &total);
-	bridge(o, s);
+	if (!s->leaks)
+		bridge(o, s);
 }

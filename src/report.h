@@ -63,8 +63,9 @@ struct mh_snapshot {
 	enum mh_exit_kind exit_kind;
 	int exit_value; /* exit code or signal number */
 	int oom_killed; /* and that signal was the OOM killer's */
-	/* For people: what else is to be said. */
+	/* For people: what else is to be said, and only what still lives. */
 	const char *remark; /* NULL: nothing */
+	int leaks;
 };
 
 /*

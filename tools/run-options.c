@@ -26,6 +26,7 @@ static void usage(FILE *to)
 	      "  -f, --format=text|json  the report's format (default: text)\n"
 	      "  -o, --output=FILE       write it there, not to standard error\n"
 	      "      --follow            hook the programs that CMD starts, too\n"
+	      "      --leaks             only what was never freed\n"
 	      "  -i, --interval=S        before that, every S seconds, the state so far:\n"
 	      "                          one JSON object a line; needs --output\n"
 	      "      --no-symbols        leave call sites as library+offset\n"
@@ -87,8 +88,11 @@ static int parse_one(int option, struct run_options *o)
 	case 'o':
 		o->output = optarg;
 		return 0;
-	default:
+	case 'F':
 		o->follow = 1;
+		return 0;
+	default:
+		o->leaks = 1;
 		return 0;
 	}
 }
@@ -121,6 +125,7 @@ int run_parse(int argc, char **argv, struct run_options *o)
 					       { "format", 1, NULL, 'f' },
 					       { "help", 0, NULL, 'h' },
 					       { "interval", 1, NULL, 'i' },
+					       { "leaks", 0, NULL, 'l' },
 					       { "no-symbols", 0, NULL, 'S' },
 					       { "output", 1, NULL, 'o' },
 					       { "through", 1, NULL, 'T' },

@@ -98,6 +98,7 @@ static void write_text(const struct run *run, struct mh_out *o, struct reader *r
 		 m->main->command);
 	if (m->main->state == RUN_REPLACED)
 		s->remark = remark;
+	s->leaks = run->options->leaks;
 	mh_report_text(o, s);
 	run_tree(run, o, r, m, oom_kills(&run->oom) - (s->oom_killed ? 1 : 0));
 	mh_out_flush(o);

@@ -20,6 +20,7 @@ struct run_options {
 	const char *output;
 	long interval_ms; /* between snapshots; 0: none */
 	int follow;
+	int leaks;
 	int no_symbols;
 	char **command;
 	/* what CMD shall find as we found it */

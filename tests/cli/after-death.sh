@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # memhook run, when CMD and its workers have come to whatever end: how it was,
-# which program it was, and who belonged to whom.
+# which program it was, who belonged to whom, and what was never freed.
 set -u
 : "${MEMHOOK_TOOL:?}" "${MEMHOOK_LIBRARY:?}" "${CHECK_REPORT:?}" "${VICTIM:?}" "${CC:=cc}"
 [ "${MEMHOOK_MODE:-jemalloc}" = jemalloc ] || exit 77
@@ -159,4 +159,16 @@ says '^and 10 more'
 says '^= with 30 workers'
 json 0 -- "$work/first" many 30
 [ "$(grep -o '"state":"ended"' "$work/out" | wc -l)" = 30 ] || fail "many: not 30 objects"
+
+# what was never freed: those who hold nothing are left out, in text
+run 7 --leaks -- "$work/first" exit 7
+says '^[0-9]+ blocks, 1,[0-9]{3},[0-9]{3} bytes were never freed:$'
+says '^first +976\.5 KiB +10 '
+says '^total '
+silent '^nobody|resident \(RSS\)'
+run 7 -- "$work/first" exit 7
+says '^nobody '
+silent 'never freed'
+json 7 --leaks -- "$work/first" exit 7
+says '"name":"nobody"'
 exit $failed
