@@ -52,6 +52,9 @@ static inline int mh_process_ready(void)
 	return mh_proc && atomic_load_explicit(&mh_proc->ready, memory_order_acquire);
 }
 
+/* handed.c: the descriptor that `memhook run` made, or -1 */
+int mh_segment_handed(void);
+
 /* segment.c: the area and its parts */
 int mh_segment_open(void);            /* first process: 0, or -1 and a private area */
 struct mh_area *mh_segment_claim(void); /* another area, for a forked child */

@@ -70,19 +70,6 @@ static int map_run(int fd)
 	return 0;
 }
 
-/* MEMHOOK_SEGMENT is "FD:INODE": a stale number must not hit another file. */
-static int inherited_fd(const char *text)
-{
-	char *end;
-	struct stat st;
-	long fd = strtol(text, &end, 10);
-
-	if (*end != ':' || fd < 0 || fd > 1 << 30 || fstat((int)fd, &st) ||
-	    strtoull(end + 1, &end, 10) != st.st_ino || *end)
-		return -1;
-	return (int)fd;
-}
-
 /* Known to be the segment: out of exec's way, unless the next one needs it. */
 static void keep_to_ourselves(void)
 {
@@ -292,8 +279,7 @@ void mh_segment_drop(struct mh_area *parents)
 
 int mh_segment_open(void)
 {
-	const char *handed = secure_getenv("MEMHOOK_SEGMENT");
-	int fd = handed ? inherited_fd(handed) : -1;
+	int fd = mh_segment_handed();
 
 	if (fd >= 0 && map_run(fd) == 0) {
 		mh_settings.by_run = 1;

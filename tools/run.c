@@ -54,8 +54,8 @@ static void set_environment(const struct run_options *o, int segment)
 	if (o->follow)
 		setenv("MEMHOOK_FOLLOW", "1", 1);
 	if (segment >= 0 && fstat(segment, &st) == 0) {
-		snprintf(text, sizeof(text), "%d:%llu", segment,
-			 (unsigned long long)st.st_ino);
+		snprintf(text, sizeof(text), "%d:%llu:%d", segment,
+			 (unsigned long long)st.st_ino, getppid());
 		setenv("MEMHOOK_SEGMENT", text, 1);
 		fcntl(segment, F_SETFD, 0);
 	}

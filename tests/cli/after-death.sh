@@ -102,6 +102,11 @@ says '^second \([0-9]+\) +976\.5 KiB +10 .* ended$'
 says '^  first \([0-9]+\) +976\.5 KiB +10 .* became second$'
 says '^became: replaced by exec'
 silent '= with|went on'
+# also by one who closes all descriptors first, twice
+run 5 --follow -- "$work/first" close "$work/second" close "$work/first" exit 5
+says '^  first \([0-9]+\) +976\.5 KiB +10 .* became second$'
+says '^  second \([0-9]+\) +976\.5 KiB +10 .* became first$'
+says '^first \([0-9]+\) +976\.5 KiB +10 .* ended$'
 json 5 --follow -- "$work/first" exec "$work/second" exit 5
 says '"state":"replaced","exec":"second"'
 if $CC -static -o "$work/static" -x c - 2> /dev/null <<< 'int main(void){return 4;}'; then

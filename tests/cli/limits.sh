@@ -106,6 +106,15 @@ check "the inode of standard output" 3 sh -c 'exec env MEMHOOK_SEGMENT="1:$1" \
 	"$MEMHOOK_LIBRARY" "$work/prog" "$work/precious"
 [ "$(cat "$work/precious")" = "hooked 1, secure 0" ] ||
 	fail "standard output was taken for the segment and closed"
+exec 70<> "$work/precious"
+for segment in "900:$(stat -c %i "$work/precious"):x" "900:1:$$" \
+	"70:$(stat -c %i "$work/precious"):$$" "71:$(stat -c %i "$work/precious"):$$"; do
+	check "MEMHOOK_SEGMENT=$segment" 3 env MEMHOOK_SEGMENT="$segment" "${hooked[@]}"
+	says '^hooked 1' "MEMHOOK_SEGMENT=$segment"
+done
+exec 70>&-
+[ "$(cat "$work/precious")" = "hooked 1, secure 0" ] ||
+	fail "a file of the process that was named was written to"
 ln -s "$work/target" "$work/link.json"
 check "MEMHOOK_REPORT is a link" 3 env MEMHOOK_REPORT="$work/link.json" "${hooked[@]}"
 [ -e "$work/target" ] && fail "the report went through a symbolic link"

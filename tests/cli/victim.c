@@ -159,7 +159,9 @@ static int act(char **argv)
 		return wait_for_file(arg);
 	if (strcmp(what, "rename") == 0)
 		return prctl(PR_SET_NAME, arg);
-	if (strcmp(what, "exec") == 0)
+	if (strcmp(what, "close") == 0)
+		closefrom(3);
+	if (strcmp(what, "exec") == 0 || strcmp(what, "close") == 0)
 		execv(arg, argv + 1);
 	if (strcmp(what, "family") == 0)
 		return family();
