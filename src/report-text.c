@@ -204,8 +204,9 @@ static void leak_remark(struct mh_out *o, const struct mh_snapshot *s)
 	mh_out_str(o, blocks.text);
 	mh_out_str(o, n == 1 ? " block, " : " blocks, ");
 	mh_out_str(o, size.text);
-	mh_out_str(o, n == 1 ? " bytes, was never freed:\n" : " bytes were never freed:\n");
-	mh_out_str(o, "what lived at its end, which is not always a leak.\n");
+	mh_out_str(o, n == 1 ? " bytes, was" : " bytes were");
+	mh_out_str(o, " never freed:\nwhat lived at its end, which is not always"
+		      " a leak.\n");
 }
 
 static void remarks(struct mh_out *o, const struct mh_snapshot *s)

@@ -21,14 +21,14 @@ static void usage(FILE *to)
 	      "                          shared library (default), the thread, the call\n"
 	      "                          itself, or nobody\n"
 	      "      --through=LIST      charge the callers of these libraries, as in\n"
-	      "                          default,libfoo (default: libc, ld.so, libstdc++,\n"
-	      "                          libglib-2.0; none: see through no library)\n"
+	      "                          default,libfoo (default: libc, ld.so,\n"
+	      "                          libstdc++, libglib-2.0; none: no library)\n"
 	      "  -f, --format=text|json  the report's format (default: text)\n"
 	      "  -o, --output=FILE       write it there, not to standard error\n"
 	      "      --follow            hook the programs that CMD starts, too\n"
 	      "      --leaks             only what was never freed\n"
-	      "  -i, --interval=S        before that, every S seconds, the state so far:\n"
-	      "                          one JSON object a line; needs --output\n"
+	      "  -i, --interval=S        write the state every S seconds, too: a JSON\n"
+	      "                          object a line; needs --output\n"
 	      "      --no-symbols        leave call sites as library+offset\n"
 	      "      --help              print this\n", to);
 }

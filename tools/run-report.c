@@ -111,7 +111,8 @@ static void write_text(const struct run *run, struct mh_out *o, struct reader *r
 static int write_line(int from, int to)
 {
 	off_t size = lseek(from, 0, SEEK_END), had = lseek(to, 0, SEEK_CUR), i;
-	char *text = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE, from, 0);
+	char *text = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE, from,
+			  0);
 	int error = 0;
 	ssize_t n;
 

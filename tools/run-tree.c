@@ -234,8 +234,8 @@ static void explain(const struct tree *t, struct mh_out *o)
 		mh_out_str(o, t->run->options->follow
 			   ? "became: replaced by exec; where that program has no line it"
 			     " could not be hooked\n"
-			   : "became: replaced by exec; that program is not hooked without"
-			     " --follow\n");
+			   : "became: replaced by exec; that program is not hooked"
+			     " without --follow\n");
 }
 
 void run_tree(const struct run *run, struct mh_out *o, struct reader *r,
@@ -245,9 +245,8 @@ void run_tree(const struct run *run, struct mh_out *o, struct reader *r,
 
 	if (m->count > 1 && make_nodes(&t, r, m) == 0) {
 		grow(&t);
-		mh_out_str(o, "\n");
-		mh_out_str(o, "PROCESS                             LIVE    BLOCKS       PEAK"
-			      "  STATE\n");
+		mh_out_str(o, "\nPROCESS                             LIVE    BLOCKS"
+			      "       PEAK  STATE\n");
 		show(&t, o, t.root, 0);
 		explain(&t, o);
 	}

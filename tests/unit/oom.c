@@ -14,10 +14,12 @@
 static const struct {
 	const char *cgroup, *mounts, *path; /* NULL: not to be found */
 } layouts[] = {
-	{ "0::/user.slice/a.scope\n", V2, "/sys/fs/cgroup/user.slice/a.scope/memory.events" },
+	{ "0::/user.slice/a.scope\n", V2,
+	  "/sys/fs/cgroup/user.slice/a.scope/memory.events" },
 	{ "0::/\n", V2, "/sys/fs/cgroup/memory.events" },
 	/* both versions: memory belongs to the first, in whatever order */
-	{ "4:memory:/job\n0::/other\n", V1, "/sys/fs/cgroup/memory/job/memory.oom_control" },
+	{ "4:memory:/job\n0::/other\n", V1,
+	  "/sys/fs/cgroup/memory/job/memory.oom_control" },
 	{ "0::/other\n4:cpu,memory:/job\n", V1,
 	  "/sys/fs/cgroup/memory/job/memory.oom_control" },
 	/* a name that only begins or ends like it */
