@@ -214,7 +214,10 @@ static void owner(struct mh_out *o, const struct mh_snapshot *snap,
 		  const struct memhook_stats *s)
 {
 	mh_out_str(o, "{\"id\":");
-	mh_out_u64(o, (uint32_t)s->owner);
+	if (s->owner == MEMHOOK_AUTO)
+		mh_out_str(o, "null"); /* several owners, added up by the tool */
+	else
+		mh_out_u64(o, (uint32_t)s->owner);
 	string(o, "name", s->name);
 	string(o, "kind", kind(s->kind));
 	string(o, "state", s->state == MEMHOOK_STATE_RETIRED ? "retired" : "active");
@@ -319,6 +322,8 @@ void mh_report_sort(struct mh_snapshot *s)
 {
 	size_t i;
 
+	if (s->sorted)
+		return;
 	for (i = s->owner_count / 2; i-- > 0;)
 		sift(s->owners, i, s->owner_count);
 	for (i = s->owner_count; i-- > 1;) {

@@ -52,6 +52,7 @@ struct mh_snapshot {
 	struct memhook_stats totals;
 	struct memhook_stats *owners; /* any order; the report sorts them */
 	size_t owner_count;
+	int sorted; /* the owners stay in this order */
 	uint64_t unseen_calls; /* by library: no frame outside the see-through list */
 	uint64_t unseen_bytes;
 	/* By row, and what their `where` leads to: more about an owner. */
@@ -96,7 +97,7 @@ const struct mh_object *mh_owner_object(const struct mh_snapshot *s,
 const struct mh_symbol *mh_owner_symbol(const struct mh_snapshot *s,
 					const struct memhook_stats *owner);
 
-/* By live bytes, greatest first; then by row. */
+/* By live bytes, greatest first; then by row.  Not when s->sorted. */
 void mh_report_sort(struct mh_snapshot *s);
 
 /*

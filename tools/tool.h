@@ -20,6 +20,9 @@ int header_main(int argc, char **argv);
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 extern const char *subcommand;
 
+/* Says so, and ends the tool. */
+void out_of_memory(void) __attribute__((noreturn));
+
 /* "text" or "json" to enum memhook_format; -1 after a complaint. */
 int parse_format(const char *text);
 

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
+
+#include "growth-report.h"
+#include "text.h"
+
+#define NAME_COLUMNS 24
+
+/* The name, and what has become of the owner. */
+static void print_name(FILE *to, const struct growth_row *row)
+{
+	const char *state = row->gone ? " (ended)"
+			    : row->now.state == MEMHOOK_STATE_RETIRED ? " (retired)" : "";
+	size_t room = NAME_COLUMNS - strlen(state), columns;
+	char name[4 * NAME_COLUMNS + 1];
+
+	columns = text_cut(name, row->now.name, room);
+	fprintf(to, "%s%s%*s", name, state, (int)(room - columns), "");
+}
+
+static const char *title(const char *by)
+{
+	return strcmp(by, "library") ? "OWNER" : "OWNER (shared library)";
+}
+
+static uint64_t per_second(uint64_t now, uint64_t then, uint64_t ms)
+{
+	return now > then ? (uint64_t)((double)(now - then) * 1000 / (double)ms + 0.5) : 0;
+}
+
+static void rates_row(FILE *to, const struct growth_row *r, uint64_t ms)
+{
+	int64_t change = growth_change(r->now.live_bytes, r->then.live_bytes);
+
+	print_name(to, r);
+	fprintf(to, " %10s %11s %9s %10s %10s\n", text_bytes(r->now.live_bytes).s,
+		text_bytes_change(change).s, text_count(r->now.live_blocks).s,
+		text_count(per_second(r->now.alloc_calls, r->then.alloc_calls, ms)).s,
+		text_bytes(per_second(r->now.alloc_bytes, r->then.alloc_bytes, ms)).s);
+}
+
+void growth_rates_text(FILE *to, const struct growth *g, const char *by, uint64_t ms)
+{
+	size_t i;
+
+	fprintf(to, "%-*s %10s %11s %9s %10s %10s\n", NAME_COLUMNS, title(by), "LIVE",
+		"CHANGE", "BLOCKS", "ALLOCS/S", "BYTES/S");
+	for (i = 0; i < g->count; i++)
+		rates_row(to, &g->rows[i], ms);
+	rates_row(to, &g->total, ms);
+}
+
+static void change_row(FILE *to, const struct growth_row *r)
+{
+	int64_t change = growth_change(r->now.live_bytes, r->then.live_bytes);
+	int64_t blocks = growth_change(r->now.live_blocks, r->then.live_blocks);
+	int64_t allocs = growth_change(r->now.alloc_calls, r->then.alloc_calls);
+
+	print_name(to, r);
+	fprintf(to, " %10s %10s %11s %9s %10s\n", text_bytes(r->then.live_bytes).s,
+		text_bytes(r->now.live_bytes).s, text_bytes_change(change).s,
+		text_count_change(blocks).s, text_count_change(allocs).s);
+}
+
+void growth_text(FILE *to, const struct growth *g, const char *by)
+{
+	size_t i;
+
+	fprintf(to, "%-*s %10s %10s %11s %9s %10s\n", NAME_COLUMNS, title(by), "THEN",
+		"NOW", "CHANGE", "BLOCKS", "ALLOCS");
+	for (i = 0; i < g->count; i++)
+		change_row(to, &g->rows[i]);
+	change_row(to, &g->total);
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Files come from anywhere: each key is looked at before it is used, and what
+ * is wrong is said in one line.
+ */
+#include "load.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "growth-report.h"
+#include "tool.h"
+
+/* A report of 65,536 owners with long names is 40 MB. */
+#define FILE_MOST ((size_t)1 << 30)
+#define OWNERS_MOST 65536
+
+static int fail(struct load_extra *x, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static int fail(struct load_extra *x, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(x->why, sizeof(x->why), format, args);
+	va_end(args);
+	return -1;
+}
+
+static char *read_all(int fd, size_t *size, struct load_extra *x)
+{
+	size_t room = 65536, used = 0;
+	char *text = NULL;
+	ssize_t n;
+
+	do {
+		if (!text || used == room) {
+			room *= 2;
+			text = realloc(text, room);
+			if (!text)
+				out_of_memory();
+		}
+		n = read(fd, text + used, room - used);
+		if (n > 0)
+			used += (size_t)n;
+	} while ((n > 0 && used <= FILE_MOST) || (n < 0 && errno == EINTR));
+	*size = used;
+	if (n == 0)
+		return text;
+	fail(x, "%s", n ? strerror(errno) : "larger than any report: 1 GiB and more");
+	free(text);
+	return NULL;
+}
+
+static size_t skip_blanks(const char *text, size_t at, size_t size)
+{
+	while (at < size && strchr(" \t\r\n", text[at]) && text[at])
+		at++;
+	return at;
+}
+
+/* json-c takes an int; longer texts go in pieces. */
+static json_object *parse_one(json_tokener *t, const char *text, size_t size, size_t *at)
+{
+	size_t piece = size - *at < 1 << 24 ? size - *at : 1 << 24;
+	json_object *o;
+
+	json_tokener_reset(t);
+	do {
+		o = json_tokener_parse_ex(t, text + *at, (int)piece);
+		*at += json_tokener_get_parse_end(t);
+		piece = size - *at < 1 << 24 ? size - *at : 1 << 24;
+	} while (json_tokener_get_error(t) == json_tokener_continue && piece);
+	return o;
+}
+
+static json_object *parse_all(const char *text, size_t size, struct load_extra *x)
+{
+	json_tokener *t = json_tokener_new();
+	json_object *last = NULL;
+	size_t at = skip_blanks(text, 0, size);
+
+	if (!t)
+		out_of_memory();
+	json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8 |
+					  JSON_TOKENER_ALLOW_TRAILING_CHARS);
+	if (at == size)
+		fail(x, "it is empty");
+	while (at < size) {
+		json_object *o = parse_one(t, text, size, &at);
+		enum json_tokener_error error = json_tokener_get_error(t);
+
+		json_object_put(last);
+		last = o;
+		x->snapshots++;
+		if (error == json_tokener_success && json_object_is_type(o, json_type_object)) {
+			at = skip_blanks(text, at, size);
+			continue;
+		}
+		if (error == json_tokener_continue)
+			fail(x, "it ends in the middle of its JSON");
+		else if (error == json_tokener_success)
+			fail(x, "no report: its JSON is no object");
+		else
+			fail(x, "no JSON: %s at byte %zu", json_tokener_error_desc(error),
+			     at);
+		json_object_put(last);
+		last = NULL;
+		break;
+	}
+	json_tokener_free(t);
+	return last;
+}
+
+json_object *load_json(int fd, struct load_extra *x)
+{
+	json_object *o;
+	size_t size;
+	char *text;
+
+	memset(x, 0, sizeof(*x));
+	text = read_all(fd, &size, x);
+	if (!text)
+		return NULL;
+	o = parse_all(text, size, x);
+	free(text);
+	return o;
+}
+
+/* NULL with why unless `key` is of that type. */
+static json_object *get(json_object *o, const char *key, json_type type,
+			struct load_extra *x)
+{
+	json_object *value;
+
+	if (!json_object_object_get_ex(o, key, &value)) {
+		fail(x, "'%s' is missing", key);
+		return NULL;
+	}
+	if (json_object_is_type(value, type))
+		return value;
+	fail(x, "'%s' is no %s", key, type == json_type_int ? "whole number"
+					 : json_type_to_name(type));
+	return NULL;
+}
+
+static int get_number(json_object *o, const char *key, uint64_t *n, struct load_extra *x)
+{
+	json_object *value = get(o, key, json_type_int, x);
+
+	if (!value)
+		return -1;
+	if (json_object_get_int64(value) < 0)
+		return fail(x, "'%s' is negative", key);
+	*n = json_object_get_uint64(value);
+	/* What is larger than json-c's integers comes out as the largest. */
+	return *n > INT64_MAX ? fail(x, "'%s' is too large", key) : 0;
+}
+
+/* At most `room` - 1 bytes, none of them NUL. */
+static int get_text(json_object *o, const char *key, char *to, size_t room,
+		    struct load_extra *x)
+{
+	json_object *value = get(o, key, json_type_string, x);
+	size_t n = value ? (size_t)json_object_get_string_len(value) : 0;
+
+	if (!value)
+		return -1;
+	if (n >= room || strlen(json_object_get_string(value)) != n)
+		return fail(x, "'%s' is longer than memhook writes it", key);
+	memcpy(to, json_object_get_string(value), n + 1);
+	return 0;
+}
+
+static int get_seven(json_object *o, struct memhook_stats *s, struct load_extra *x)
+{
+	return get_number(o, "live_bytes", &s->live_bytes, x) ||
+	       get_number(o, "live_blocks", &s->live_blocks, x) ||
+	       get_number(o, "peak_bytes", &s->peak_bytes, x) ||
+	       get_number(o, "alloc_bytes", &s->alloc_bytes, x) ||
+	       get_number(o, "alloc_calls", &s->alloc_calls, x) ||
+	       get_number(o, "free_bytes", &s->free_bytes, x) ||
+	       get_number(o, "free_calls", &s->free_calls, x) ? -1 : 0;
+}
+
+static int get_kind(json_object *o, uint32_t *kind, struct load_extra *x)
+{
+	char name[16];
+
+	if (get_text(o, "kind", name, sizeof(name), x))
+		return -1;
+	for (*kind = MEMHOOK_KIND_NONE; *kind <= MEMHOOK_KIND_SITE; ++*kind)
+		if (strcmp(growth_kind_name(*kind), name) == 0)
+			return 0;
+	return fail(x, "'kind' is none that memhook knows");
+}
+
+/* The object and the place in it, where there is one: by the owner's row. */
+static int get_place(json_object *o, struct mh_snapshot *s, uint32_t row,
+		     struct load_extra *x)
+{
+	struct mh_object *object = &s->objects[s->object_count];
+	uint64_t offset = 0;
+
+	if (!json_object_object_get_ex(o, "object", NULL))
+		return 0;
+	if (get_text(o, "object", object->path, sizeof(object->path), x) ||
+	    (json_object_object_get_ex(o, "offset", NULL) &&
+	     get_number(o, "offset", &offset, x)))
+		return -1;
+	if (offset >> 48 || s->object_count >= UINT16_MAX - 1)
+		return fail(x, offset >> 48 ? "'offset' is too large" : "too many objects");
+	s->table[row].where = MH_WHERE(s->object_count, offset);
+	s->object_count++;
+	return 0;
+}
+
+static int get_owner(json_object *o, struct mh_snapshot *s, uint32_t row,
+		     struct load_extra *x)
+{
+	struct memhook_stats *stats = &s->owners[row];
+	char state[16] = "";
+
+	if (!json_object_is_type(o, json_type_object))
+		return fail(x, "an owner is no object");
+	stats->size = sizeof(*stats);
+	stats->owner = row;
+	if (get_text(o, "name", stats->name, sizeof(stats->name), x) ||
+	    get_kind(o, &stats->kind, x) || get_seven(o, stats, x) ||
+	    get_text(o, "state", state, sizeof(state), x))
+		return -1;
+	stats->state = strcmp(state, "retired") ? MEMHOOK_STATE_ACTIVE
+						: MEMHOOK_STATE_RETIRED;
+	return get_place(o, s, row, x);
+}
+
+static int get_owners(json_object *report, struct mh_snapshot *s, struct load_extra *x)
+{
+	json_object *owners = get(report, "owners", json_type_array, x);
+	size_t n = owners ? json_object_array_length(owners) : 0;
+	uint32_t row;
+
+	if (!owners)
+		return -1;
+	if (n > OWNERS_MOST)
+		return fail(x, "more owners than memhook has");
+	s->owners = calloc(n + 1, sizeof(*s->owners));
+	s->table = calloc(n + 1, sizeof(*s->table));
+	s->objects = calloc(n + 1, sizeof(*s->objects));
+	if (!s->owners || !s->table || !s->objects)
+		out_of_memory();
+	s->owner_count = n;
+	s->table_rows = (uint32_t)n;
+	for (row = 0; row < n; row++)
+		if (get_owner(json_object_array_get_idx(owners, row), s, row, x))
+			return -1;
+	return 0;
+}
+
+static int get_head(json_object *report, struct mh_snapshot *s, struct load_extra *x)
+{
+	json_object *totals;
+	char by[16];
+	uint64_t pid;
+	uint32_t i;
+
+	if (get_number(report, "pid", &pid, x) ||
+	    get_text(report, "command", s->command, sizeof(s->command), x) ||
+	    get_text(report, "by", by, sizeof(by), x) ||
+	    get_number(report, "time_unix_ms", &s->time_unix_ms, x) ||
+	    get_number(report, "uptime_ms", &s->uptime_ms, x))
+		return -1;
+	if (pid > INT32_MAX)
+		return fail(x, "'pid' is too large");
+	s->pid = (int32_t)pid;
+	for (i = MH_BY_NONE, s->by = "unknown"; i <= MH_BY_SITE; i++)
+		if (strcmp(mh_by_name(i), by) == 0)
+			s->by = mh_by_name(i);
+	totals = get(report, "totals", json_type_object, x);
+	return totals ? get_seven(totals, &s->totals, x) : -1;
+}
+
+int load_snapshot(json_object *report, struct mh_snapshot *s, struct load_extra *x)
+{
+	char schema[32];
+	json_object *workers;
+
+	memset(s, 0, sizeof(*s));
+	s->consistent = s->exact = 1;
+	if (get_text(report, "schema", schema, sizeof(schema), x))
+		return -1;
+	if (strcmp(schema, "memhook/1"))
+		return fail(x, "schema '%s', not memhook/1", schema);
+	if (json_object_object_get_ex(report, "workers", &workers) &&
+	    json_object_is_type(workers, json_type_array))
+		x->workers = json_object_array_length(workers);
+	if (get_head(report, s, x) || get_owners(report, s, x)) {
+		reader_free(s);
+		return -1;
+	}
+	return 0;
+}

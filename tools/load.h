@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A report that was written to a file, as a snapshot again. */
+#ifndef LOAD_H
+#define LOAD_H
+
+#include <json-c/json.h>
+
+#include "report.h"
+
+/* What a snapshot has no place for. */
+struct load_extra {
+	size_t workers;   /* other processes of the run, passed over */
+	size_t snapshots; /* in the file; the last one counts */
+	char why[128];    /* it was refused: what is wrong with it */
+};
+
+/*
+ * All JSON values of a file, the last one of them returned; NULL with why.
+ * The file may be a pipe.
+ */
+json_object *load_json(int fd, struct load_extra *extra);
+
+/* 0, or -1 with why; reader_free() in the first case. */
+int load_snapshot(json_object *report, struct mh_snapshot *s, struct load_extra *extra);
+
+#endif /* LOAD_H */
