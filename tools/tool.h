@@ -14,6 +14,7 @@
 /* One subcommand: argv[0] is its name.  Returns the exit status. */
 int run_main(int argc, char **argv);
 int stat_main(int argc, char **argv);
+int mark_main(int argc, char **argv);
 int header_main(int argc, char **argv);
 
 /* "memhook SUBCOMMAND: ..." on standard error. */
