@@ -30,6 +30,7 @@ static const struct command {
 	{ "run", run_main, "run a program and show who owned its memory" },
 	{ "stat", stat_main, "show the owners of a running process" },
 	{ "mark", mark_main, "remember its numbers for stat --since-mark" },
+	{ "diff", diff_main, "show who grew between two reports" },
 	{ "header", header_main, "print a redirect header for a project's own names" },
 };
 

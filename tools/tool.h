@@ -15,6 +15,7 @@
 int run_main(int argc, char **argv);
 int stat_main(int argc, char **argv);
 int mark_main(int argc, char **argv);
+int diff_main(int argc, char **argv);
 int header_main(int argc, char **argv);
 
 /* "memhook SUBCOMMAND: ..." on standard error. */
