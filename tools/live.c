@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "names.h"
@@ -14,6 +15,13 @@ static int fail(struct live *l, const char *why)
 {
 	snprintf(l->error, sizeof(l->error), "%s", why);
 	return -1;
+}
+
+/* Ended, or not begun: whoever looks at all processes passes it over. */
+static int absent(struct live *l, const char *why)
+{
+	l->absent = 1;
+	return fail(l, why);
 }
 
 /* The live slot of this pid; a program replaced by exec left older ones. */
@@ -46,7 +54,7 @@ int live_open(struct live *l, int pid)
 	l->fd = -1;
 	l->started = proc_start(pid);
 	if (!l->started)
-		return fail(l, "no such process");
+		return absent(l, "no such process");
 	l->fd = proc_segment(pid, &why);
 	if (l->fd < 0)
 		return fail(l, why);
@@ -65,8 +73,8 @@ int live_read(struct live *l, struct mh_snapshot *s)
 	if (reader_open(&l->reader, l->fd))
 		return fail(l, l->reader.error);
 	if (!find_slot(&l->reader, proc_inner_pid(l->pid), &slot))
-		return fail(l, "it has no counters in its segment (it has not"
-			       " allocated yet)");
+		return absent(l, "it has no counters in its segment (it has not"
+				 " allocated yet)");
 	if (reader_snapshot(&l->reader, slot, s))
 		return fail(l, l->reader.error);
 	s->pid = l->pid;
@@ -76,7 +84,14 @@ int live_read(struct live *l, struct mh_snapshot *s)
 	if (proc_start(l->pid) == l->started)
 		return 0;
 	reader_free(s);
-	return fail(l, "it has ended");
+	return absent(l, "it has ended");
+}
+
+uint64_t live_segment(const struct live *l)
+{
+	struct stat st;
+
+	return fstat(l->fd, &st) ? 0 : st.st_ino;
 }
 
 void live_close(struct live *l)
@@ -118,7 +133,7 @@ size_t live_list(int **pids, unsigned *hidden)
 		if (pid <= 0 || (hooked = is_hooked(pid)) == 0)
 			continue;
 		if (hooked < 0) {
-			++*hidden;
+			*hidden += !proc_is_kernel(pid);
 			continue;
 		}
 		if (n == room) {

@@ -13,6 +13,7 @@ struct live {
 	uint64_t started; /* tells it from a later process of the same number */
 	struct reader reader;
 	char error[160];  /* why the last call failed; names no process */
+	int absent;       /* and that there was nothing to be read, nothing wrong */
 };
 
 /* 0, or -1 with l->error. */
@@ -23,6 +24,9 @@ int live_open(struct live *l, int pid);
  * have ended since, or its number may have gone to another one.
  */
 int live_read(struct live *l, struct mh_snapshot *s);
+
+/* What tells its segment from all others; its forked workers share it.  0: unknown. */
+uint64_t live_segment(const struct live *l);
 
 void live_close(struct live *l);
 

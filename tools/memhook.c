@@ -29,6 +29,7 @@ static const struct command {
 } commands[] = {
 	{ "run", run_main, "run a program and show who owned its memory" },
 	{ "stat", stat_main, "show the owners of a running process" },
+	{ "list", list_main, "list the processes that can be read" },
 	{ "mark", mark_main, "remember its numbers for stat --since-mark" },
 	{ "diff", diff_main, "show who grew between two reports" },
 	{ "header", header_main, "print a redirect header for a project's own names" },

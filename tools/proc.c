@@ -59,6 +59,41 @@ uint64_t proc_start(int pid)
 	return start;
 }
 
+/* The words of stat that follow the command, which may hold blanks itself. */
+static int read_words(int pid, char *state, int *parent, unsigned *flags)
+{
+	FILE *f = open_proc(pid, "stat");
+	char line[1024], *p;
+	int n = 0;
+
+	if (!f)
+		return -1;
+	if (fgets(line, sizeof(line), f) && (p = strrchr(line, ')')))
+		n = sscanf(p + 1, " %c %d %*d %*d %*d %*d %u", state, parent, flags);
+	fclose(f);
+	return n == 3 ? 0 : -1;
+}
+
+int proc_parent(int pid)
+{
+	unsigned flags;
+	int parent;
+	char state;
+
+	return read_words(pid, &state, &parent, &flags) ? 0 : parent;
+}
+
+/* PF_KTHREAD of the kernel's sched.h; it has no memory, nor has a zombie. */
+int proc_is_kernel(int pid)
+{
+	unsigned flags;
+	int parent;
+	char state;
+
+	return read_words(pid, &state, &parent, &flags) || flags & 0x00200000 ||
+	       state == 'Z';
+}
+
 /* Last number of the line "NSpid:". */
 int proc_inner_pid(int pid)
 {

@@ -13,6 +13,7 @@
 
 /* One subcommand: argv[0] is its name.  Returns the exit status. */
 int run_main(int argc, char **argv);
+int list_main(int argc, char **argv);
 int stat_main(int argc, char **argv);
 int mark_main(int argc, char **argv);
 int diff_main(int argc, char **argv);
@@ -39,6 +40,8 @@ uint64_t proc_rss(int pid);      /* bytes, 0: not known */
 int proc_exists(int pid);
 uint64_t proc_start(int pid);    /* its start in clock ticks, + 1; 0: no such process */
 int proc_inner_pid(int pid);     /* its number in its own namespace */
+int proc_parent(int pid);        /* 0: none, or not known */
+int proc_is_kernel(int pid);     /* a thread of the kernel, or dead */
 /* The segment of a process: its descriptor, or -1 with *why. */
 int proc_segment(int pid, const char **why);
 

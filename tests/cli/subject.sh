@@ -12,6 +12,7 @@ children=()
 # shellcheck disable=SC2317 # the trap calls it
 finish() {
 	[ ${#children[@]} = 0 ] || kill -9 "${children[@]}" 2> /dev/null
+	wait 2> /dev/null
 	rm -rf "$work"
 }
 trap finish EXIT
@@ -55,7 +56,7 @@ def owner(o, name):
     return found[0]
 def adds_up(o, key="live_bytes"):
     return sum(x[key] for x in o["owners"]) == o["totals"][key]
-result = eval(sys.argv[2])
+result = eval("(" + sys.argv[2] + ")")
 if not result: print(result)
 sys.exit(not result)' "$work/out" "$2" || fail "$1: not so: $2"
 }
