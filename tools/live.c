@@ -77,6 +77,7 @@ int live_read(struct live *l, struct mh_snapshot *s)
 				 " allocated yet)");
 	if (reader_snapshot(&l->reader, slot, s))
 		return fail(l, l->reader.error);
+	l->slot = slot;
 	s->pid = l->pid;
 	names_refresh(l->pid, s);
 	s->process.rss_bytes = proc_rss(l->pid);

@@ -10,6 +10,7 @@
 struct live {
 	int pid;          /* as we see it */
 	int fd;           /* its segment */
+	uint32_t slot;    /* of the segment, as live_read() found it */
 	uint64_t started; /* tells it from a later process of the same number */
 	struct reader reader;
 	char error[160];  /* why the last call failed; names no process */

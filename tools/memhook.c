@@ -32,6 +32,7 @@ static const struct command {
 	{ "list", list_main, "list the processes that can be read" },
 	{ "mark", mark_main, "remember its numbers for stat --since-mark" },
 	{ "diff", diff_main, "show who grew between two reports" },
+	{ "verify", verify_main, "audit the counters of a running process" },
 	{ "header", header_main, "print a redirect header for a project's own names" },
 };
 

@@ -390,3 +390,14 @@ int reader_published(struct reader *r, uint32_t i, struct reader_published *p)
 	p->command[sizeof(p->command) - 1] = '\0';
 	return 0;
 }
+
+int reader_read(struct reader *r, uint64_t at, void *to, size_t size)
+{
+	return read_at(r, at, to, size);
+}
+
+int reader_area(struct reader *r, uint32_t i, struct mh_area *a, uint64_t *start)
+{
+	*start = area_at(r, i);
+	return read_area(r, i, a);
+}

@@ -22,6 +22,12 @@ struct reader {
 /* 0, or -1 with r->error.  The descriptor stays the caller's. */
 int reader_open(struct reader *r, int fd);
 
+/* Bytes of the segment, at an offset that need not be one.  0 or -1. */
+int reader_read(struct reader *r, uint64_t at, void *to, size_t size);
+
+/* The header of area i, checked, and where in the segment it starts. */
+int reader_area(struct reader *r, uint32_t i, struct mh_area *a, uint64_t *start);
+
 /* Slots worth looking at are 0 .. reader_slots() - 1. */
 uint32_t reader_slots(const struct reader *r);
 int reader_slot(struct reader *r, uint32_t i, struct mh_slot *slot);

@@ -16,6 +16,7 @@ int run_main(int argc, char **argv);
 int list_main(int argc, char **argv);
 int stat_main(int argc, char **argv);
 int mark_main(int argc, char **argv);
+int verify_main(int argc, char **argv);
 int diff_main(int argc, char **argv);
 int header_main(int argc, char **argv);
 
