@@ -120,6 +120,17 @@ static void drift(struct audit *a, const struct pass *p, uint32_t row, const cha
 	d->owner[sizeof(d->owner) - 1] = '\0';
 }
 
+/* What is spoiled may be any number: sums wrap around, as the counters do. */
+static int64_t plus(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
+static int within(int64_t a, int64_t b, uint64_t bound)
+{
+	return (a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a) <= bound;
+}
+
 static int64_t bytes_of(const struct mh_sum *s)
 {
 	return (int64_t)(s->alloc_bytes - s->free_bytes);
@@ -170,11 +181,10 @@ static void check_row(struct audit *a, const struct pass *p, uint32_t i)
 {
 	int64_t bytes = bytes_of(&p->sums[i]), calls = calls_of(&p->sums[i]);
 	int64_t coarse = p->coarse[i].live_bytes;
-	int64_t bound = (int64_t)a->bound_bytes;
 
 	if (bytes > 0 && calls == 0)
 		drift(a, p, i, "live bytes without a live block", 0, bytes);
-	if (coarse < bytes - bound || coarse > bytes + bound)
+	if (!within(coarse, bytes, a->bound_bytes))
 		drift(a, p, i, "the coarse sum is off by more than its bound", bytes,
 		      coarse);
 }
@@ -198,8 +208,8 @@ static void add_up(struct audit *a, const struct pass *p)
 
 	a->live_bytes = a->live_blocks = 0;
 	for (i = 0; i < p->rows; i++) {
-		a->live_bytes += bytes_of(&p->sums[i]);
-		a->live_blocks += calls_of(&p->sums[i]);
+		a->live_bytes = plus(a->live_bytes, bytes_of(&p->sums[i]));
+		a->live_blocks = plus(a->live_blocks, calls_of(&p->sums[i]));
 	}
 }
 
@@ -210,8 +220,8 @@ static void check_report(struct audit *a, const struct mh_snapshot *s)
 	size_t i;
 
 	for (i = 0; i < s->owner_count; i++) {
-		bytes += (int64_t)s->owners[i].live_bytes;
-		blocks += (int64_t)s->owners[i].live_blocks;
+		bytes = plus(bytes, (int64_t)s->owners[i].live_bytes);
+		blocks = plus(blocks, (int64_t)s->owners[i].live_blocks);
 	}
 	if (bytes != a->live_bytes)
 		drift(a, NULL, 0, "the owners' bytes are not the shards'", a->live_bytes,
@@ -231,7 +241,7 @@ static void check_report(struct audit *a, const struct mh_snapshot *s)
 
 static void check_all(struct audit *a, const struct pass *p, const struct mh_snapshot *s)
 {
-	int64_t coarse = p->area.total.live_bytes, bound = (int64_t)a->bound_bytes;
+	int64_t coarse = p->area.total.live_bytes;
 	uint32_t i;
 
 	for (i = 0; i < p->rows; i++) {
@@ -244,7 +254,7 @@ static void check_all(struct audit *a, const struct pass *p, const struct mh_sna
 	if (!a->exact)
 		return;
 	check_report(a, s);
-	if (coarse < a->live_bytes - bound || coarse > a->live_bytes + bound)
+	if (!within(coarse, a->live_bytes, a->bound_bytes))
 		drift(a, NULL, 0, "the coarse total is off by more than its bound",
 		      a->live_bytes, coarse);
 }
