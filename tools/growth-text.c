@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <inttypes.h>
 #include <string.h>
 
 #include "growth-report.h"
@@ -6,21 +7,30 @@
 
 #define NAME_COLUMNS 24
 
-/* The name, and what has become of the owner. */
+/* The name, what has become of the owner, and the number of a thread. */
 static void print_name(FILE *to, const struct growth_row *row)
 {
-	const char *state = row->gone ? " (ended)"
-			    : row->now.state == MEMHOOK_STATE_RETIRED ? " (retired)" : "";
-	size_t room = NAME_COLUMNS - strlen(state), columns;
-	char name[4 * NAME_COLUMNS + 1];
+	char name[4 * NAME_COLUMNS + 1], suffix[24] = "";
+	size_t room, columns;
 
+	if (row->gone)
+		strcpy(suffix, " (ended)");
+	else if (row->now.state == MEMHOOK_STATE_RETIRED)
+		strcpy(suffix, " (retired)");
+	else if (row->thread)
+		snprintf(suffix, sizeof(suffix), " (%" PRIu64 ")", row->thread % 1000000000);
+	room = NAME_COLUMNS - strlen(suffix);
 	columns = text_cut(name, row->now.name, room);
-	fprintf(to, "%s%s%*s", name, state, (int)(room - columns), "");
+	fprintf(to, "%s%s%*s", name, suffix, (int)(room - columns), "");
 }
 
 static const char *title(const char *by)
 {
-	return strcmp(by, "library") ? "OWNER" : "OWNER (shared library)";
+	if (strcmp(by, "library") == 0)
+		return "OWNER (shared library)";
+	if (strcmp(by, "thread") == 0)
+		return "OWNER (thread)";
+	return strcmp(by, "site") == 0 ? "OWNER (call site)" : "OWNER";
 }
 
 static uint64_t per_second(uint64_t now, uint64_t then, uint64_t ms)

@@ -76,14 +76,19 @@ static struct growth_row *rows_of(const struct mh_snapshot *s, size_t *count,
 	for (i = 0; i < s->owner_count; i++) {
 		rows[i].now = s->owners[i];
 		rows[i].object = mh_owner_object(s, &s->owners[i], &rows[i].offset);
+		if (s->owners[i].kind == MEMHOOK_KIND_THREAD &&
+		    (uint32_t)s->owners[i].owner < s->table_rows)
+			rows[i].thread = s->table[(uint32_t)s->owners[i].owner].where;
 	}
 	if (s->owner_count)
 		qsort(rows, s->owner_count, sizeof(*rows), order);
 	for (i = 0; i < s->owner_count; i++) {
-		if (n && order(&rows[n - 1], &rows[i]) == 0)
+		if (n && order(&rows[n - 1], &rows[i]) == 0) {
 			rollup_add(&rows[n - 1].now, &rows[i].now);
-		else
+			rows[n - 1].thread = 0;
+		} else {
 			rows[n++] = rows[i];
+		}
 	}
 	*count = n;
 	return rows;
@@ -251,6 +256,7 @@ void growth_limit(struct growth *g, size_t n)
 	}
 	rest->object = NULL;
 	rest->gone = 0;
+	rest->thread = 0;
 	rest->now.owner = MEMHOOK_AUTO;
 	rest->now.kind = MEMHOOK_KIND_NONE;
 	rest->now.state = MEMHOOK_STATE_ACTIVE;
@@ -258,14 +264,19 @@ void growth_limit(struct growth *g, size_t n)
 	g->count = n + 1;
 }
 
-void growth_store(const struct growth *g, struct mh_snapshot *s)
+void growth_view(const struct growth *g, const struct mh_snapshot *s,
+		 struct mh_snapshot *view)
 {
 	size_t i;
 
-	for (i = 0; i < g->count && i < s->owner_count; i++)
-		s->owners[i] = g->rows[i].now;
-	s->owner_count = i;
-	s->sorted = 1;
+	*view = *s;
+	view->owners = calloc(g->count + 1, sizeof(*view->owners));
+	if (!view->owners)
+		out_of_memory();
+	for (i = 0; i < g->count; i++)
+		view->owners[i] = g->rows[i].now;
+	view->owner_count = g->count;
+	view->sorted = 1;
 }
 
 void growth_free(struct growth *g)

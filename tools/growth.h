@@ -15,6 +15,7 @@ struct growth_row {
 	struct memhook_stats then; /* zeros for one that is new */
 	const struct mh_object *object; /* NULL: none; its path belongs to a snapshot */
 	uint64_t offset;
+	uint64_t thread; /* its number, while it lives; 0: none, or several */
 	size_t others; /* not 0: the sum of so many owners, named "(3 others)" */
 	int gone;
 };
@@ -61,7 +62,11 @@ static inline int64_t growth_change(uint64_t now, uint64_t then)
 	return (int64_t)(now - then);
 }
 
-/* Put the rows in place of s->owners, in their order, for its report. */
-void growth_store(const struct growth *g, struct mh_snapshot *s);
+/*
+ * The snapshot with the rows for its owners, in their order, for its report.
+ * Only view->owners is its own: free() it.
+ */
+void growth_view(const struct growth *g, const struct mh_snapshot *s,
+		 struct mh_snapshot *view);
 
 #endif /* GROWTH_H */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -146,20 +147,23 @@ static uint64_t image(const struct mh_snapshot *s)
 
 /* The library's own report, in the order asked for. */
 static void print_whole(FILE *to, const struct growth *g, const struct view *view,
-			struct mh_snapshot *s)
+			const struct mh_snapshot *s)
 {
+	struct mh_snapshot shown;
 	struct mh_out out;
 
-	growth_store(g, s);
+	/* What is shown is not what the next one is compared with. */
+	growth_view(g, s, &shown);
 	fflush(to);
 	mh_out_init(&out, fileno(to));
 	if (view->format == MEMHOOK_JSON) {
-		mh_report_json(&out, s);
+		mh_report_json(&out, &shown);
 		mh_out_str(&out, "\n");
 	} else {
-		mh_report_text(&out, s);
+		mh_report_text(&out, &shown);
 	}
 	mh_out_flush(&out);
+	free(shown.owners);
 	if (out.error)
 		complain("the report could not be written: %s", strerror(out.error));
 	write_failed |= out.error != 0;

@@ -31,6 +31,10 @@ grep -q others "$work/out" && fail "--limit=5 of 5 owners left some out"
 check "--limit, json" 0 others "$m" stat --limit=2 -f json "$pid"
 json "--limit, json" 'adds_up(j[0]) and adds_up(j[0], "alloc_calls")'
 json "--limit, json" 'len(j[0]["owners"]) == 3 and j[0]["owners"][2]["others"] == 3'
+# what one report leaves out, the next one has not forgotten
+check "--limit, again" 0 '^\(3 others\) +21 B +0 B +3 +0 +0 B$' \
+	"$m" stat --limit=2 -i 0.1 -c 2 "$pid"
+check "--rollup, again" 0 '^db/ +10\.2 KiB +0 B +15 +0 +0 B$' "$m" stat -r -i 0.1 -c 2 "$pid"
 check "--rollup" 0 '^db/ +10.2 KiB +15 ' "$m" stat --rollup "$pid"
 check "--rollup" 0 '^web/ +0 B +0 +48.8 KiB +1$' "$m" stat --rollup "$pid"
 check "--rollup, json" 0 '"schema":"memhook/1"' "$m" stat -r -f json --limit=99 "$pid"
@@ -86,6 +90,15 @@ tell rest
 kill -STOP "$pid"
 check "a stopped process" 0 '^steady +700 B' "$m" stat -i 0.1 -c 2 "$pid"
 kill -CONT "$pid"
+
+# threads have numbers, since many may have one name
+stop
+export MEMHOOK_BY=thread
+start
+unset MEMHOOK_BY
+tell busy 1 # which takes memory for a thread
+check "by thread" 0 "^subject \\($pid\\) " "$m" stat -i 0.1 -c 2 "$pid"
+[ "$(grep -c '^OWNER (thread)' "$work/out")" = 2 ] || fail "not said that they are threads"
 
 # another program in the same process
 watch "$m" stat -i 0.3 "$pid"
