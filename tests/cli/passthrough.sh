@@ -12,3 +12,10 @@ said=$("$MEMHOOK_TOOL" run -- sh -c 'echo out; exit 5' 2>&1) || status=$?
 [ "$said" = "memhook run: this memhook was built --without-jemalloc and counts nothing
 out" ]
 if "$MEMHOOK_TOOL" stat $$ 2> /dev/null; then exit 1; fi
+for command in "stat $$" "mark $$" "verify $$" list; do
+	status=0
+	# shellcheck disable=SC2086 # two words
+	said=$("$MEMHOOK_TOOL" $command 2>&1) || status=$?
+	[ "$status" = 1 ]
+	[ "$said" = "memhook ${command%% *}: this memhook was built --without-jemalloc and counts nothing" ]
+done
