@@ -44,8 +44,8 @@ static void rates_row(FILE *to, const struct growth_row *r, uint64_t ms)
 
 	print_name(to, r);
 	fprintf(to, " %10s %11s %9s %10s %10s\n", text_bytes(r->now.live_bytes).s,
-		text_bytes_change(change).s, text_count(r->now.live_blocks).s,
-		text_count(per_second(r->now.alloc_calls, r->then.alloc_calls, ms)).s,
+		text_bytes_change(change).s, text_count(r->now.live_blocks, 9).s,
+		text_count(per_second(r->now.alloc_calls, r->then.alloc_calls, ms), 10).s,
 		text_bytes(per_second(r->now.alloc_bytes, r->then.alloc_bytes, ms)).s);
 }
 
@@ -69,7 +69,7 @@ static void change_row(FILE *to, const struct growth_row *r)
 	print_name(to, r);
 	fprintf(to, " %10s %10s %11s %9s %10s\n", text_bytes(r->then.live_bytes).s,
 		text_bytes(r->now.live_bytes).s, text_bytes_change(change).s,
-		text_count_change(blocks).s, text_count_change(allocs).s);
+		text_count_change(blocks, 9).s, text_count_change(allocs, 10).s);
 }
 
 void growth_text(FILE *to, const struct growth *g, const char *by)

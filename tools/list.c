@@ -34,7 +34,7 @@ static void usage(FILE *to)
 static void print_numbers(FILE *to, const struct family_sum *s)
 {
 	fprintf(to, " %10s %9s %10s", text_bytes(s->live_bytes).s,
-		text_count(s->live_blocks).s, text_bytes(s->rss_bytes).s);
+		text_count(s->live_blocks, 9).s, text_bytes(s->rss_bytes).s);
 }
 
 static void print_member(FILE *to, const struct family_member *m)

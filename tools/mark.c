@@ -256,7 +256,7 @@ static int set_mark(struct mh_snapshot *s, uint64_t started)
 	if (!rc)
 		printf("marked %s (pid %d): %s live in %s blocks\n", command, s->pid,
 		       text_bytes(s->totals.live_bytes).s,
-		       text_count(s->totals.live_blocks).s);
+		       text_count(s->totals.live_blocks, 20).s);
 	return rc ? 1 : close_stdout();
 }
 

@@ -24,7 +24,24 @@ struct text text_bytes(uint64_t n)
 	return t;
 }
 
-struct text text_count(uint64_t n)
+/* "67.1 M": millions and so on, not the powers of 1024 that bytes have. */
+static struct text rounded(uint64_t n)
+{
+	static const char units[] = " kMGTPE";
+	uint64_t unit = 1;
+	struct text t;
+	unsigned u = 0;
+
+	while (n / unit >= 1000 && u < 6) {
+		unit *= 1000;
+		u++;
+	}
+	snprintf(t.s, sizeof(t.s), "%" PRIu64 ".%u %c", n / unit,
+		 (unsigned)(n % unit / (unit / 10)), units[u]);
+	return t;
+}
+
+struct text text_count(uint64_t n, size_t width)
 {
 	char plain[24];
 	struct text t;
@@ -37,13 +54,11 @@ struct text text_count(uint64_t n)
 		t.s[k++] = plain[i];
 	}
 	t.s[k] = '\0';
-	return t;
+	return k > width && n >= 1000 ? rounded(n) : t;
 }
 
-static struct text with_sign(int64_t n, struct text (*format)(uint64_t))
+static struct text with_sign(int64_t n, struct text t)
 {
-	struct text t = format(n < 0 ? -(uint64_t)n : (uint64_t)n);
-
 	if (n) {
 		memmove(t.s + 1, t.s, sizeof(t.s) - 1);
 		t.s[0] = n < 0 ? '-' : '+';
@@ -51,14 +66,19 @@ static struct text with_sign(int64_t n, struct text (*format)(uint64_t))
 	return t;
 }
 
-struct text text_bytes_change(int64_t n)
+static uint64_t absolute(int64_t n)
 {
-	return with_sign(n, text_bytes);
+	return n < 0 ? -(uint64_t)n : (uint64_t)n;
 }
 
-struct text text_count_change(int64_t n)
+struct text text_bytes_change(int64_t n)
 {
-	return with_sign(n, text_count);
+	return with_sign(n, text_bytes(absolute(n)));
+}
+
+struct text text_count_change(int64_t n, size_t width)
+{
+	return with_sign(n, text_count(absolute(n), width - 1));
 }
 
 struct text text_seconds(uint64_t ms)

@@ -12,8 +12,9 @@ struct text {
 
 struct text text_bytes(uint64_t n);          /* "1.5 KiB" */
 struct text text_bytes_change(int64_t n);    /* "+1.5 KiB", "-3 B", "0 B" */
-struct text text_count(uint64_t n);          /* "12,345" */
-struct text text_count_change(int64_t n);    /* "+12,345" */
+/* "12,345", or "67.1 M" where that does not fit. */
+struct text text_count(uint64_t n, size_t width);
+struct text text_count_change(int64_t n, size_t width); /* "+12,345" */
 struct text text_seconds(uint64_t ms);       /* "0.5 s", "75 s", "3 h", "12 d" */
 
 /*

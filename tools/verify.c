@@ -56,7 +56,7 @@ static void print_text(const struct audit *a, enum audit_result result, int pid)
 	       a->shards, a->passes);
 	printf("  %s live in %s blocks; coarse sums within %s\n",
 	       text_bytes(a->live_bytes > 0 ? (uint64_t)a->live_bytes : 0).s,
-	       text_count(a->live_blocks > 0 ? (uint64_t)a->live_blocks : 0).s,
+	       text_count(a->live_blocks > 0 ? (uint64_t)a->live_blocks : 0, 14).s,
 	       text_bytes(a->bound_bytes).s);
 	if (result == AUDIT_RUNNING)
 		puts("  It was never at rest: nothing is negative, and sums were not"

@@ -75,6 +75,15 @@ json "sites" '[x["object"] for x in j[0]["owners"] if x["change"]["live_bytes"] 
 json "threads of one name" '[x["old"]["live_bytes"] for x in j[0]["owners"]
 	if x["kind"] == "thread"] == [3]'
 
+# large numbers stay in their columns
+made old big,named,,9000000000000000000 shrank,named,,0
+made new big,named,,1 shrank,named,,8000000000000000000
+check "large" 0 '^big +7\.8 EiB +1 B +-7\.8 EiB +-8\.9 E +-8\.9 E$' "$m" diff "$work/old" "$work/new"
+narrow "large"
+made old n,named,,0
+made new n,named,,1234567
+check "millions" 0 '^n +0 B +1\.1 MiB +\+1\.1 MiB +\+1\.2 M +\+1,234,567$' "$m" diff "$work/old" "$work/new"
+
 # what is no report: one clear line, exit status 1
 refused() {
 	check "$1" 1 "^memhook diff: $work/bad: .*$2" "$m" diff "$work/a.json" "$work/bad"
