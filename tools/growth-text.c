@@ -20,7 +20,7 @@ static void print_name(FILE *to, const struct growth_row *row)
 	else if (row->thread)
 		snprintf(suffix, sizeof(suffix), " (%" PRIu64 ")", row->thread % 1000000000);
 	room = NAME_COLUMNS - strlen(suffix);
-	columns = text_cut(name, row->now.name, room);
+	columns = text_cut(name, row->label ? row->label : row->now.name, room);
 	fprintf(to, "%s%s%*s", name, suffix, (int)(room - columns), "");
 }
 

@@ -75,6 +75,9 @@ static struct growth_row *rows_of(const struct mh_snapshot *s, size_t *count,
 
 	for (i = 0; i < s->owner_count; i++) {
 		rows[i].now = s->owners[i];
+		const struct mh_symbol *symbol = mh_owner_symbol(s, &s->owners[i]);
+
+		rows[i].label = symbol ? symbol->label : NULL;
 		rows[i].object = mh_owner_object(s, &s->owners[i], &rows[i].offset);
 		if (s->owners[i].kind == MEMHOOK_KIND_THREAD &&
 		    (uint32_t)s->owners[i].owner < s->table_rows)
@@ -122,8 +125,12 @@ static void merge(struct growth *g, const struct growth_row *then, size_t before
 			continue;
 		}
 		*row = now[k++];
-		if (side == 0)
-			row->then = then[i++].now;
+		if (side == 0) {
+			row->then = then[i].now;
+			if (!row->label)
+				row->label = then[i].label;
+			i++;
+		}
 	}
 }
 
@@ -255,6 +262,7 @@ void growth_limit(struct growth *g, size_t n)
 		rollup_add(&rest->then, &g->rows[i].then);
 	}
 	rest->object = NULL;
+	rest->label = NULL;
 	rest->gone = 0;
 	rest->thread = 0;
 	rest->now.owner = MEMHOOK_AUTO;

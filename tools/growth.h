@@ -15,6 +15,7 @@ struct growth_row {
 	struct memhook_stats then; /* zeros for one that is new */
 	const struct mh_object *object; /* NULL: none; its path belongs to a snapshot */
 	uint64_t offset;
+	const char *label; /* of a call site: where that is; NULL: not known */
 	uint64_t thread; /* its number, while it lives; 0: none, or several */
 	size_t others; /* not 0: the sum of so many owners, named "(3 others)" */
 	int gone;

@@ -18,6 +18,7 @@
 /* A report of 65,536 owners with long names is 40 MB. */
 #define FILE_MOST ((size_t)1 << 30)
 #define OWNERS_MOST 65536
+#define LABEL_ROOM 96
 
 static int fail(struct load_extra *x, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -220,6 +221,28 @@ static int get_place(json_object *o, struct mh_snapshot *s, uint32_t row,
 	return 0;
 }
 
+/* By name, where the report says so; the labels follow the table in memory. */
+static void get_symbol(json_object *o, struct mh_snapshot *s, uint32_t row)
+{
+	char *label = (char *)&s->symbols[s->table_rows + 1] + row * LABEL_ROOM;
+	json_object *function = json_object_object_get(o, "function");
+	json_object *file = json_object_object_get(o, "file");
+	json_object *line = json_object_object_get(o, "line");
+	const char *path, *base;
+
+	if (!json_object_is_type(function, json_type_string))
+		return;
+	s->symbols[row].label = label;
+	path = json_object_is_type(file, json_type_string) ? json_object_get_string(file)
+							   : NULL;
+	base = path && strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	if (base)
+		snprintf(label, LABEL_ROOM, "%s (%s:%d)", json_object_get_string(function),
+			 base, json_object_get_int(line));
+	else
+		snprintf(label, LABEL_ROOM, "%s", json_object_get_string(function));
+}
+
 static int get_owner(json_object *o, struct mh_snapshot *s, uint32_t row,
 		     struct load_extra *x)
 {
@@ -236,6 +259,7 @@ static int get_owner(json_object *o, struct mh_snapshot *s, uint32_t row,
 		return -1;
 	stats->state = strcmp(state, "retired") ? MEMHOOK_STATE_ACTIVE
 						: MEMHOOK_STATE_RETIRED;
+	get_symbol(o, s, row);
 	return get_place(o, s, row, x);
 }
 
@@ -252,7 +276,8 @@ static int get_owners(json_object *report, struct mh_snapshot *s, struct load_ex
 	s->owners = calloc(n + 1, sizeof(*s->owners));
 	s->table = calloc(n + 1, sizeof(*s->table));
 	s->objects = calloc(n + 1, sizeof(*s->objects));
-	if (!s->owners || !s->table || !s->objects)
+	s->symbols = calloc(n + 1, sizeof(*s->symbols) + LABEL_ROOM);
+	if (!s->owners || !s->table || !s->objects || !s->symbols)
 		out_of_memory();
 	s->owner_count = n;
 	s->table_rows = (uint32_t)n;

@@ -60,6 +60,8 @@ for arg in sys.argv[2:]:
     o = {"id": len(owners), "name": name, "kind": kind, "state": "active", **numbers(int(n))}
     if place:
         o["object"], o["offset"] = place.split(":")[0], int(place.split(":")[1])
+    if place == "/b:1":
+        o["function"], o["file"], o["line"] = "grow", "src/lib/b.c", 12
     owners.append(o)
 json.dump({"schema": "memhook/1", "pid": 7, "command": "made", "by": "site",
            "time_unix_ms": 1, "uptime_ms": 1,
@@ -74,6 +76,9 @@ json "sites" 'sorted(x["change"]["live_bytes"] for x in j[0]["owners"]) == [1, 1
 json "sites" '[x["object"] for x in j[0]["owners"] if x["change"]["live_bytes"] == 7] == ["/b"]'
 json "threads of one name" '[x["old"]["live_bytes"] for x in j[0]["owners"]
 	if x["kind"] == "thread"] == [3]'
+
+made new f,site,/b:1,37
+check "sites by name" 0 '^grow \(b\.c:12\) +30 B +37 B +\+7 B' "$m" diff "$work/old" "$work/new"
 
 # large numbers stay in their columns
 made old big,named,,9000000000000000000 shrank,named,,0
