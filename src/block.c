@@ -35,6 +35,41 @@ static void credit(struct mh_hot *h, uint64_t owner, size_t size)
 		mh_publish_free(h, owner);
 }
 
+/*
+ * A block for this owner, counted.  An over-aligned one starts one alignment
+ * before the user's pointer, and the cookie is the end of that room.
+ */
+static void *make(struct mh_hot *h, uint64_t owner, size_t size, uint64_t meta, int zero)
+{
+	unsigned align = MH_META_ALIGN(meta);
+	size_t room = align ? (size_t)1 << align : MH_COOKIE_SIZE;
+	char *start;
+	void *block = NULL;
+
+	if (h && !align && size <= MH_CACHED_MAX)
+		block = mh_cache_pop(h->cache, size);
+	if (block) {
+		if (zero)
+			memset(block, 0, size);
+		return charge(h, owner, block, size, meta);
+	}
+	if (align)
+		start = mh_backend_memalign(room, room + size);
+	else
+		start = zero ? mh_backend_calloc(size + room)
+			     : mh_backend_malloc(size + room);
+	if (!start)
+		return no_memory();
+	return charge(h, owner, start + room, size, meta);
+}
+
+static void *alloc(size_t size, uint64_t meta, int zero, struct mh_from from, uintptr_t fp)
+{
+	struct mh_hot *h = mh_attach();
+
+	return make(h, mh_owner_now(h, from, fp, size), size, meta, zero);
+}
+
 void *mh_alloc_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
 {
 	uintptr_t fp = MH_FRAME_POINTER(from);
@@ -50,26 +85,9 @@ void *mh_alloc_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
 void *mh_alloc_asked(size_t size, uint64_t meta, int zero, struct mh_from from,
 		     uintptr_t fp)
 {
-	struct mh_hot *h;
-	uint64_t owner;
-	char *start;
-	void *block;
-
 	if (size > MH_SIZE_MAX)
 		return no_memory();
-	h = mh_attach();
-	owner = mh_owner_now(h, from, fp, size);
-	block = h && size <= MH_CACHED_MAX ? mh_cache_pop(h->cache, size) : NULL;
-	if (block) {
-		if (zero)
-			memset(block, 0, size);
-		return charge(h, owner, block, size, meta);
-	}
-	start = zero ? mh_backend_calloc(size + MH_COOKIE_SIZE)
-		     : mh_backend_malloc(size + MH_COOKIE_SIZE);
-	if (!start)
-		return NULL;
-	return charge(h, owner, start + MH_COOKIE_SIZE, size, meta);
+	return alloc(size, meta, zero, from, fp);
 }
 
 static inline __attribute__((always_inline)) void *
@@ -100,28 +118,14 @@ void *mh_calloc_fresh(size_t size, uint64_t meta, uint64_t owner)
 	return charge_fresh(mh_backend_calloc(size + MH_COOKIE_SIZE), size, meta, owner);
 }
 
-/*
- * An over-aligned block starts one alignment before the user's pointer, and
- * the cookie is the end of that room.
- */
 void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, struct mh_from from,
 		       uintptr_t fp)
 {
-	struct mh_hot *h;
-	uint64_t owner;
-	char *start;
-
 	if (align <= MH_COOKIE_SIZE)
 		return mh_alloc(size, meta, from);
 	if (size > MH_SIZE_MAX || align > MH_SIZE_MAX - size)
 		return no_memory();
-	h = mh_attach();
-	owner = mh_owner_now(h, from, fp, size);
-	start = mh_backend_memalign(align, align + size);
-	if (!start)
-		return no_memory();
-	meta |= MH_META(0, 0, __builtin_ctzl(align));
-	return charge(h, owner, start + align, size, meta);
+	return alloc(size, meta | MH_META(0, 0, __builtin_ctzl(align)), 0, from, fp);
 }
 
 /* A block made without alignment goes back.  The backend may set errno. */
