@@ -206,6 +206,97 @@ int memhook_totals(struct memhook_stats *stats);
 int memhook_each(int (*fn)(const struct memhook_stats *, void *), void *arg);
 
 /**
+ * Called back when an owner's live bytes reach its soft limit: with its
+ * handle, its live bytes and the argument that memhook_limit() was given.
+ */
+typedef void (*memhook_limit_fn)(memhook_owner owner, uint64_t live_bytes, void *arg);
+
+/**
+ * Set the limits of an owner made by memhook_owner_create(), in bytes
+ * requested; 0 is no limit.  Another call replaces both, 0 and 0 remove them.
+ * They end with the owner.
+ *
+ * soft: `fn(owner, live, arg)` runs once per crossing, on the thread whose
+ * allocation made live bytes reach `soft`, when that is counted.  It is armed
+ * again when they fall below seven eighths of `soft`; after a smaller fall it
+ * may or may not be.  It may allocate and call everything here; what its
+ * thread allocates meanwhile runs no callback.  It must not longjmp out.  A
+ * C++ exception passes through where the caller of malloc lets it, as
+ * operator new does; the block is leaked.  It is not run within an allocation
+ * of libc's or the loader's own: then the next one runs it.
+ *
+ * hard: an allocation made inside the owner's explicit scope (memhook_enter)
+ * that would make live bytes exceed `hard` is refused, as if memory had run
+ * out: NULL and ENOMEM, new handlers and std::bad_alloc, the old block of a
+ * realloc intact.  Not one byte more, whatever the number of threads.  Never
+ * refused are allocations that libc or the loader make for themselves (by
+ * caller: also what getline or asprintf hand out), those charged in another
+ * way (a resolver, realloc outside the scope, memhook_transfer), and what
+ * asks for no more than it had.  All of them are counted.
+ *
+ * An allocation that is under way on another thread while the limits are set
+ * may escape them, and a callback be under way when they have been replaced.
+ * While an owner has limits, allocating in its scope is slower.
+ *
+ * @return 0, or -1 with errno EINVAL (not an owner by name; soft without fn;
+ * soft greater than hard), ESRCH (stale or retired), ENOMEM, or ENOTSUP (hard
+ * in a static program, where libc cannot be told from the rest).
+ * Passthrough: -1, ENOSYS.  Since: 0.1.0
+ */
+int memhook_limit(memhook_owner owner, uint64_t soft, uint64_t hard, memhook_limit_fn fn,
+		  void *arg);
+
+/**
+ * Functions called at each allocation and free of the process; either may be
+ * NULL.  `bytes` are those requested, `caller` is the return address of the
+ * call.
+ */
+struct memhook_observer {
+	size_t size;		/**< set to sizeof(struct memhook_observer) */
+	/** The block is counted and not yet handed out. */
+	void (*on_alloc)(void *block, size_t bytes, memhook_owner owner,
+			 const void *caller, void *arg);
+	/** The block is still allocated, with all that is in it. */
+	void (*on_free)(void *block, size_t bytes, memhook_owner owner,
+			const void *caller, void *arg);
+	void *arg;
+};
+
+/**
+ * Call these functions from now on; the structure is copied.  For tracing and
+ * for tests, as glibc's __malloc_hook once was, but for all threads at once.
+ * Observers (8 at most) are called in no particular order, on the thread that
+ * allocates or frees, outside any lock of this library.  A realloc is told as
+ * a free of the old block and an allocation of the new; when it fails, of the
+ * same.  memhook_transfer() is not told.
+ *
+ * What an observer allocates or frees is counted and not told, to it or to
+ * another.  It must not longjmp out.  A C++ exception passes through where the
+ * caller lets it, as operator new does: the block of on_alloc is leaked, that
+ * of on_free stays allocated, observers to come are not called.
+ *
+ * A call under way on another thread may not be told.  Forked children have
+ * their parent's observers.  While there is one every malloc and free is
+ * slower; with none, no instruction is spent on them.
+ *
+ * @return 0, or -1 with errno EINVAL (size too small, no function), EEXIST
+ * (the same functions and argument), ENOSPC.
+ * Passthrough: -1, ENOSYS.  Since: 0.1.0
+ */
+int memhook_observe(const struct memhook_observer *observer);
+
+/**
+ * Take away the observer with these functions and argument.  When this
+ * returns 0 no call of them is under way on another thread, nor will there be
+ * one: what they use may be freed, their library unloaded.  It waits for calls
+ * under way: do not hold a lock that an observer takes.
+ * @return 0, or -1 with errno EINVAL (as above), ENOENT (no such observer) or
+ * EDEADLK (called from inside an observer).
+ * Passthrough: -1, ENOSYS.  Since: 0.1.0
+ */
+int memhook_unobserve(const struct memhook_observer *observer);
+
+/**
  * Say what is known of the block at `ptr`, whatever `ptr` is: it is never
  * read when its memory cannot be.
  * @return 0 (see block->state), or -1 with errno EINVAL (size too small).

@@ -10,6 +10,7 @@
 #include "owner.h"
 #include "process.h"
 #include "snapshot.h"
+#include "watch.h"
 
 extern void *mh_own_malloc(size_t);
 
@@ -103,6 +104,9 @@ int memhook_transfer(void *block, memhook_owner to)
 	else if (mh_move_owner(block, mh_owner_row(to)))
 		error = EINVAL;
 	mh_owners_unlock();
+	if (!error && mh_limited(mh_owner_row(to)))
+		mh_limit_look(mh_owner_row(to), mh_cookie_size(mh_cookie(block)->w0), 0,
+			      NULL);
 	if (error)
 		errno = error;
 	return error ? -1 : 0;

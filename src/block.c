@@ -9,6 +9,7 @@
 #include "inspect.h"
 #include "owner.h"
 #include "process.h"
+#include "watch.h"
 
 static MH_COLD void *no_memory(void)
 {
@@ -63,11 +64,41 @@ static void *make(struct mh_hot *h, uint64_t owner, size_t size, uint64_t meta, 
 	return charge(h, owner, start + room, size, meta);
 }
 
-static void *alloc(size_t size, uint64_t meta, int zero, struct mh_from from, uintptr_t fp)
+/* Not while the backend works: what is called back may do anything. */
+static MH_COLD void *make_watched(struct mh_hot *h, uint64_t owner, size_t size,
+				  uint64_t meta, int zero, const void *caller)
+{
+	enum mh_grant grant = mh_limit_take(owner, size, 0, caller);
+	void *block;
+
+	if (grant == MH_REFUSED)
+		return no_memory();
+	block = make(h, owner, size, meta, zero);
+	if (!block) {
+		if (grant == MH_GRANTED)
+			mh_limit_give_back(owner, size, 0);
+		return NULL;
+	}
+	mh_observe_alloc(block, size, owner, caller);
+	if (grant == MH_GRANTED)
+		mh_limit_look(owner, size, 0, caller);
+	return block;
+}
+
+static void *alloc(size_t size, uint64_t meta, int zero, struct mh_from from,
+		   uintptr_t fp)
 {
 	struct mh_hot *h = mh_attach();
+	uint64_t owner = 0;
 
-	return make(h, mh_owner_now(h, from, fp, size), size, meta, zero);
+	/* A scope's owner is pinned since then; `current` is NULL while watched. */
+	if (h && mh_scope != MEMHOOK_AUTO)
+		owner = atomic_load_explicit(&h->owner, MH_RELAXED);
+	if (!owner || owner != mh_owner_row(mh_scope) || !mh_watched(owner))
+		owner = mh_owner_now(h, from, fp, size);
+	if (mh_unlikely(mh_watched(owner)))
+		return make_watched(h, owner, size, meta, zero, from.caller);
+	return make(h, owner, size, meta, zero);
 }
 
 void *mh_alloc_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
@@ -158,14 +189,12 @@ static void release(void *block, uint64_t meta, size_t size)
 	errno = saved;
 }
 
-void mh_free_cold(void *block, uint64_t expected, size_t claimed, const void *caller)
+static MH_COLD void free_cold(void *block, uint64_t expected, size_t claimed,
+			      const void *caller)
 {
+	struct mh_hot *h = mh_attach();
 	uint64_t meta, w0;
-	struct mh_hot *h;
 
-	if (!block)
-		return;
-	h = mh_attach();
 	meta = mh_verify(block, mh_call_name(expected), caller);
 	if (!meta)
 		return; /* foreign, and to be passed over */
@@ -174,13 +203,41 @@ void mh_free_cold(void *block, uint64_t expected, size_t claimed, const void *ca
 		mh_warn_mismatch(block, meta, expected, caller);
 	else if (claimed != MH_ANY_SIZE && claimed != mh_cookie_size(w0))
 		mh_warn_size(block, claimed, expected, caller);
+	if (mh_unlikely(mh_observed())) {
+		mh_observe_free(block, mh_cookie_size(w0), mh_cookie_owner(w0), caller);
+		h = mh_attach(); /* it may have forked */
+	} else if (h && !atomic_load_explicit(&h->free_rows, MH_RELAXED)) {
+		mh_open_frees(h); /* the last observer has gone */
+	}
 	mh_cookie_flip(block, meta);
 	credit(h, mh_cookie_owner(w0), mh_cookie_size(w0));
 	release(block, meta, mh_cookie_size(w0));
 }
 
+/* NULL is not rare enough to save registers for it. */
+void mh_free_cold(void *block, uint64_t expected, size_t claimed, const void *caller)
+{
+	if (block)
+		free_cold(block, expected, claimed, caller);
+}
+
+/* The new block is counted first: nobody may see less than nothing. */
+static inline void *recharge(struct mh_hot *h, uint64_t w0, void *block, size_t size,
+			     uint64_t meta, enum mh_grant grant)
+{
+	size_t had = mh_cookie_size(w0);
+	uint64_t owner = mh_cookie_owner(w0);
+
+	if (mh_unlikely(grant == MH_GRANTED))
+		mh_limit_take_rest(owner, size, had);
+	charge(h, owner, block, size, meta);
+	credit(h, owner, had);
+	return block;
+}
+
 /* Another place for a block whose start the backend cannot keep. */
-static void *move(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, size_t size)
+static void *move(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, size_t size,
+		  enum mh_grant grant)
 {
 	size_t had = mh_cookie_size(w0);
 	char *start = mh_backend_malloc(size + MH_COOKIE_SIZE);
@@ -189,9 +246,8 @@ static void *move(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, size_
 		return NULL;
 	start += MH_COOKIE_SIZE;
 	memcpy(start, old, had < size ? had : size);
-	charge(h, mh_cookie_owner(w0), start, size, MH_LIVE_MALLOC);
+	recharge(h, w0, start, size, MH_LIVE_MALLOC, grant);
 	mh_cookie_flip(old, meta);
-	credit(h, mh_cookie_owner(w0), had);
 	release(old, meta, had);
 	return start;
 }
@@ -200,7 +256,9 @@ static void *move(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, size_
  * The owner stays.  The old cookie says "freed" while the backend works: it
  * may move the block, and what it leaves behind must not look alive.
  */
-static void *resize(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, size_t size)
+static inline __attribute__((always_inline)) void *
+resize(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, size_t size,
+       enum mh_grant grant)
 {
 	uint64_t kind = MH_META(MH_META_KIND(meta), MH_LIVE, 0);
 	char *start;
@@ -211,15 +269,43 @@ static void *resize(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, siz
 		mh_cookie_flip(old, MH_META(MH_META_KIND(meta), MH_FREED, 0));
 		return NULL;
 	}
-	start += MH_COOKIE_SIZE;
-	charge(h, mh_cookie_owner(w0), start, size, kind);
-	credit(h, mh_cookie_owner(w0), mh_cookie_size(w0));
-	return start;
+	return recharge(h, w0, start + MH_COOKIE_SIZE, size, kind, grant);
+}
+
+/*
+ * Observers see a free and an allocation, as the counters do: the free before
+ * another thread can get the address, and taken back if it came to nothing.
+ */
+static MH_COLD void *realloc_watched(void *old, uint64_t meta, uint64_t w0, size_t size,
+				     const void *caller)
+{
+	size_t had = mh_cookie_size(w0);
+	uint64_t owner = mh_cookie_owner(w0);
+	enum mh_grant grant = mh_limit_take(owner, size, had, caller);
+	struct mh_hot *h;
+	void *block;
+
+	if (grant == MH_REFUSED)
+		return no_memory();
+	mh_observe_free(old, had, owner, caller);
+	h = mh_attach(); /* now: an observer may fork */
+	block = MH_META_ALIGN(meta) ? move(h, old, meta, w0, size, grant)
+				    : resize(h, old, meta, w0, size, grant);
+	if (!block) {
+		if (grant == MH_GRANTED)
+			mh_limit_give_back(owner, size, had);
+		mh_observe_alloc(old, had, owner, caller);
+		return NULL;
+	}
+	mh_observe_alloc(block, size, owner, caller);
+	if (grant == MH_GRANTED)
+		mh_limit_look(owner, size, had, caller);
+	return block;
 }
 
 void *mh_realloc(void *block, size_t size, struct mh_from from)
 {
-	struct mh_hot *h;
+	struct mh_hot *h = mh_hot;
 	uint64_t meta, w0;
 
 	if (!block)
@@ -228,16 +314,19 @@ void *mh_realloc(void *block, size_t size, struct mh_from from)
 		mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, from.caller);
 		return NULL;
 	}
-	h = mh_attach();
+	if (mh_unlikely(!h->rows))
+		h = mh_attach();
 	meta = mh_verify(block, "realloc()", from.caller);
 	if (!meta || size > MH_SIZE_MAX)
 		return no_memory();
 	w0 = mh_cookie(block)->w0;
 	if (MH_META_KIND(meta) != MEMHOOK_MALLOC)
 		mh_warn_mismatch(block, meta, MH_LIVE_MALLOC, from.caller);
+	if (mh_unlikely(mh_watched(mh_cookie_owner(w0))))
+		return realloc_watched(block, meta, w0, size, from.caller);
 	if (MH_META_ALIGN(meta))
-		return move(h, block, meta, w0, size);
-	return resize(h, block, meta, w0, size);
+		return move(h, block, meta, w0, size, MH_NOT_LIMITED);
+	return resize(h, block, meta, w0, size, MH_NOT_LIMITED);
 }
 
 size_t mh_usable_size(void *block, const void *caller)
@@ -260,6 +349,8 @@ int mh_move_owner(void *block, uint64_t to)
 	if (MH_META_STATE(meta) != MH_LIVE)
 		return -1;
 	size = mh_cookie_size(w0);
+	if (mh_unlikely(mh_limited(to)))
+		mh_limit_take_rest(to, size, size); /* all of it, and unasked */
 	charge(h, to, block, size, meta);
 	credit(h, mh_cookie_owner(w0), size);
 	return 0;

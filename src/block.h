@@ -131,16 +131,19 @@ mh_calloc(size_t size, uint64_t meta, struct mh_from from)
 /*
  * Addresses in the first 16 bytes of a page go the cold way before the
  * cookie is read: the page before may not exist.  NULL is one of them.
+ * So does all while there are no `free_rows`: no line yet, or an observer.
  */
 static inline __attribute__((always_inline)) void
 mh_free(void *block, uint64_t meta, size_t claimed, const void *caller)
 {
 	struct mh_hot *h = mh_hot;
 	struct mh_cookie *c = mh_cookie(block);
+	struct mh_row *rows;
 	uint64_t w0, owner;
 	size_t size;
 
-	if (mh_unlikely(((uintptr_t)block & 4095) < MH_COOKIE_SIZE || !h->rows)) {
+	if (mh_unlikely(((uintptr_t)block & 4095) < MH_COOKIE_SIZE ||
+			!(rows = atomic_load_explicit(&h->free_rows, MH_RELAXED)))) {
 		mh_free_cold(block, meta, claimed, caller);
 		return;
 	}
@@ -153,7 +156,7 @@ mh_free(void *block, uint64_t meta, size_t claimed, const void *caller)
 	}
 	mh_cookie_flip(block, meta);
 	owner = mh_cookie_owner(w0);
-	if (mh_unlikely(mh_count_free(h, &h->rows[owner], size))) {
+	if (mh_unlikely(mh_count_free(h, &rows[owner], size))) {
 		mh_free_publish(block, owner, size);
 		return;
 	}

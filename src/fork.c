@@ -17,6 +17,7 @@
 #include "object.h"
 #include "owner.h"
 #include "process.h"
+#include "watch.h"
 
 static struct mh_sum *copy;  /* by row */
 static uint32_t copied;      /* rows in it */
@@ -99,6 +100,8 @@ void mh_fork_adopt(int exactly)
 	if (!area)
 		mh_die("no memory for the counters of a forked child");
 	fill(area, parents);
+	mh_limits_forked();
+	mh_observe_forked();
 	if (!exactly) {
 		mh_owners_index();
 		mh_objects_index();

@@ -13,6 +13,7 @@
 #include "diag.h"
 #include "owner.h"
 #include "process.h"
+#include "watch.h"
 
 #define TICK_MS 500
 
@@ -52,7 +53,7 @@ void mh_heap_publish(void)
 		put(&p->resident_bytes, heap.resident);
 		put(&p->metadata_bytes, heap.metadata);
 		put(&p->rss_bytes, mh_read_rss());
-		put(&mh_area->private_bytes, mh_lines_bytes());
+		put(&mh_area->private_bytes, mh_lines_bytes() + mh_limits_bytes());
 		/* release: a reader that sees the time sees the numbers */
 		atomic_store_explicit(&p->time_unix_ms, mh_unix_ms(),
 				      memory_order_release);

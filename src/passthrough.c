@@ -88,6 +88,29 @@ int memhook_each(int (*fn)(const struct memhook_stats *, void *), void *arg)
 	return 0;
 }
 
+int memhook_limit(memhook_owner owner, uint64_t soft, uint64_t hard, memhook_limit_fn fn,
+		  void *arg)
+{
+	(void)owner;
+	(void)soft;
+	(void)hard;
+	(void)fn;
+	(void)arg;
+	return inactive();
+}
+
+int memhook_observe(const struct memhook_observer *observer)
+{
+	(void)observer;
+	return inactive();
+}
+
+int memhook_unobserve(const struct memhook_observer *observer)
+{
+	(void)observer;
+	return inactive();
+}
+
 int memhook_inspect(const void *ptr, struct memhook_block *block)
 {
 	(void)ptr;

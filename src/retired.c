@@ -9,6 +9,7 @@
 #include "account.h"
 #include "owner.h"
 #include "process.h"
+#include "watch.h"
 
 static uint32_t retired_first, retired_last; /* queue through next_retired */
 
@@ -56,6 +57,7 @@ static void begin_anew(uint32_t row)
 	struct mh_sum sum;
 
 	mh_sum(mh_area, row, &sum);
+	mh_limit_forget(row);
 	if (o->kind == MEMHOOK_KIND_THREAD)
 		mh_owner_index_remove(row);
 	atomic_store(&o->state, MEMHOOK_STATE_FREE);

@@ -8,6 +8,7 @@
 #include "account.h"
 #include "owner.h"
 #include "process.h"
+#include "watch.h"
 
 static struct mh_hot no_line;
 
@@ -146,6 +147,7 @@ static struct mh_hot *attach(void)
 	mh_hot = h;
 	if (mh_settings.by == MH_BY_THREAD)
 		((struct mh_line *)h)->home = mh_thread_owner_enter();
+	mh_open_frees(h);
 	mh_apply_scope(h);
 	/* Last: it may call calloc, which finds us attached. */
 	if (have_exit_key)
@@ -188,6 +190,7 @@ static void thread_exit(void *line)
 		mh_thread_owner_leave((uint32_t)((struct mh_line *)h)->home);
 	mh_hot = &no_line;
 	atomic_store_explicit(&h->current, NULL, MH_RELAXED);
+	atomic_store_explicit(&h->free_rows, NULL, MH_RELAXED);
 	atomic_store_explicit(&h->owner, 0, MH_RELAXED);
 	h->rows = NULL;
 	leave_shard((uint32_t)h->shard);
@@ -202,6 +205,14 @@ int mh_threads_init(void)
 	return have_exit_key ? 0 : -1;
 }
 
+void mh_open_frees(struct mh_hot *h)
+{
+	atomic_store(&h->free_rows, h->rows);
+	/* After the store: pairs with mh_threads_watch(). */
+	if (mh_observed())
+		atomic_store_explicit(&h->free_rows, NULL, MH_RELAXED);
+}
+
 /*
  * Outside of scopes.  What speaks against it is looked at after the store,
  * since who changes that clears `current` afterwards: mh_threads_ask_again().
@@ -213,7 +224,7 @@ static void apply_automatic(struct mh_hot *h)
 
 	atomic_store(&h->owner, home);
 	atomic_store(&h->current, by_caller ? MH_BY_CALLER : &h->rows[home]);
-	if (mh_owner_has_resolver() || mh_settings.check_frames ||
+	if (mh_owner_has_resolver() || mh_settings.check_frames || mh_observed() ||
 	    (by_caller && !mh_caller_is_current(h)))
 		atomic_store_explicit(&h->current, NULL, MH_RELAXED);
 }
@@ -221,7 +232,8 @@ static void apply_automatic(struct mh_hot *h)
 /*
  * Storing the owner before looking at its state pairs with mh_owner_reuse(),
  * which changes the state before it looks at all threads' owners: seq_cst on
- * both sides, one of the two sees the other.
+ * both sides, one of the two sees the other.  `current` likewise, before
+ * looking whether the owner is watched: watch.h.
  */
 int mh_apply_scope(struct mh_hot *h)
 {
@@ -231,13 +243,19 @@ int mh_apply_scope(struct mh_hot *h)
 
 	if (scope != MEMHOOK_AUTO) {
 		row = mh_owner_row(scope);
-		atomic_store(&h->owner, row);
+		if (row >= mh_area->owners_max)
+			row = 0;
+		atomic_store_explicit(&h->current, &h->rows[row], MH_RELAXED);
+		atomic_store_explicit(&h->owner, row, MH_RELAXED);
+		atomic_thread_fence(memory_order_seq_cst);
 		if (!mh_owner_current(scope)) {
 			row = 0;
 			stale = 1;
+			atomic_store(&h->current, &h->rows[row]);
 			atomic_store(&h->owner, row);
 		}
-		atomic_store_explicit(&h->current, &h->rows[row], MH_RELAXED);
+		if (mh_watched(row))
+			atomic_store_explicit(&h->current, NULL, MH_RELAXED);
 		return !stale;
 	}
 	apply_automatic(h);
@@ -261,6 +279,30 @@ void mh_threads_ask_again(void)
 
 	for_each_line(h, s)
 		atomic_store(&h->current, NULL);
+}
+
+void mh_threads_watch(void)
+{
+	struct mh_hot *h;
+	uint32_t s;
+
+	/* A thread that attaches now is seen here, or sees what is watched. */
+	atomic_thread_fence(memory_order_seq_cst);
+	for_each_line(h, s) {
+		atomic_store(&h->current, NULL);
+		atomic_store(&h->free_rows, NULL);
+	}
+}
+
+int mh_threads_observe(uint32_t observer)
+{
+	struct mh_hot *h;
+	uint32_t s;
+
+	for_each_line(h, s)
+		if (atomic_load(&((struct mh_line *)h)->observing) == observer)
+			return 1;
+	return 0;
 }
 
 int mh_threads_use(uint64_t row)

@@ -35,7 +35,7 @@ struct mh_hot {
 	uint64_t net;                   /* unpublished change of live bytes, + MH_NET */
 	struct mh_cache *cache;         /* freed blocks, ready to serve again */
 	uintptr_t shard;                /* number of `rows` */
-	uint64_t spare;
+	struct mh_row *_Atomic free_rows; /* `rows`; NULL: frees ask block.c */
 };
 
 struct mh_line {
@@ -43,6 +43,7 @@ struct mh_line {
 	memhook_owner resolved; /* the resolver's last answer */
 	uint64_t home;          /* row outside of scopes: by thread, its own */
 	uint64_t generation;    /* of `sites`; 0: they are empty (caller.c) */
+	_Atomic uint32_t observing; /* observer that this thread is in: observe.c */
 	_Alignas(64) struct mh_site sites[MH_SITES];
 };
 
@@ -83,8 +84,17 @@ MH_COLD struct mh_hot *mh_attach(void);
 /* Make the hot line agree with mh_scope.  0 if the scope's owner is stale. */
 int mh_apply_scope(struct mh_hot *h);
 
+/* Let frees take the hot path, unless there are observers. */
+void mh_open_frees(struct mh_hot *h);
+
 /* Clear `current` of all threads: they ask again. */
 void mh_threads_ask_again(void);
+
+/* Clear `free_rows`, too: each free asks. */
+void mh_threads_watch(void);
+
+/* Is some thread inside this observer? */
+int mh_threads_observe(uint32_t observer);
 
 /* Is this row some thread's current owner? */
 int mh_threads_use(uint64_t row);

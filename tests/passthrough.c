@@ -20,6 +20,22 @@ static memhook_owner never(void *arg)
 	return MEMHOOK_NOBODY;
 }
 
+static void limit(memhook_owner owner, uint64_t live_bytes, void *arg)
+{
+	(void)owner;
+	(void)live_bytes;
+	(void)arg;
+	called++;
+}
+
+static void told(void *block, size_t bytes, memhook_owner owner, const void *caller,
+		 void *arg)
+{
+	(void)block;
+	(void)caller;
+	limit(owner, bytes, arg);
+}
+
 #define INACTIVE(call)                                                        \
 	do {                                                                  \
 		errno = 0;                                                    \
@@ -31,6 +47,7 @@ START_TEST(inactive_answers)
 {
 	struct memhook_stats s = { .size = sizeof(s) };
 	struct memhook_block b = { .size = sizeof(b) };
+	struct memhook_observer o = { .size = sizeof(o), .on_alloc = told };
 	char *p;
 
 	ck_assert_int_eq(memhook_active(), 0);
@@ -48,6 +65,9 @@ START_TEST(inactive_answers)
 	INACTIVE(memhook_stats(MEMHOOK_NOBODY, &s));
 	INACTIVE(memhook_totals(&s));
 	ck_assert_int_eq(memhook_each(count, NULL), 0);
+	INACTIVE(memhook_limit(MEMHOOK_NOBODY, 1, 2, limit, NULL));
+	INACTIVE(memhook_observe(&o));
+	INACTIVE(memhook_unobserve(&o));
 	INACTIVE(memhook_inspect(p, &b));
 	INACTIVE(memhook_report(1, MEMHOOK_TEXT));
 	p = memhook_lalloc(NULL, p, 10, 20);
