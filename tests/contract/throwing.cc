@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Limits and observers in C++: new under a hard limit, callbacks that throw.
+// Plain checks: it says what failed.
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <memhook.h>
+
+static int failures;
+
+#define CHECK(what)                                                           \
+	do {                                                                  \
+		if (!(what)) {                                                \
+			std::printf("%s:%d: %s\n", __FILE__, __LINE__, #what); \
+			failures++;                                           \
+		}                                                             \
+	} while (0)
+
+static volatile std::size_t hundred = 100;
+
+static struct memhook_stats stats_of(memhook_owner owner)
+{
+	struct memhook_stats s{};
+
+	s.size = sizeof(s);
+	CHECK(memhook_stats(owner, &s) == 0);
+	return s;
+}
+
+template <class E, class F> static bool throws(F f)
+{
+	try {
+		f();
+	} catch (const E &) {
+		return true;
+	}
+	return false;
+}
+
+static void *saved;
+static volatile int handled;
+
+static void free_something()
+{
+	handled++;
+	if (handled == 2) {
+		::operator delete(saved);
+		std::set_new_handler(nullptr);
+	}
+}
+
+static void hard_limit()
+{
+	memhook_owner o = memhook_owner_create("cxx/hard");
+	const std::size_t n = hundred;
+	const std::align_val_t align{64};
+	std::vector<std::string> v;
+	void *p, *q[4];
+	bool threw[5];
+
+	CHECK(memhook_limit(o, 0, 1000, nullptr, nullptr) == 0);
+	{
+		MEMHOOK_SCOPE(o);
+		p = ::operator new(1000);
+		threw[0] = throws<std::bad_alloc>([&] { ::operator delete(::operator new(n)); });
+		threw[1] = throws<std::bad_alloc>(
+			[&] { ::operator delete[](::operator new[](n)); });
+		threw[2] = throws<std::bad_alloc>(
+			[&] { ::operator delete(::operator new(n, align), align); });
+		q[0] = ::operator new(n, std::nothrow);
+		q[1] = ::operator new[](n, std::nothrow);
+		q[2] = ::operator new(n, align, std::nothrow);
+	}
+	CHECK(threw[0] && threw[1] && threw[2]);
+	CHECK(!q[0] && !q[1] && !q[2]);
+	CHECK(stats_of(o).live_bytes >= 1000);
+	const std::uint64_t loaders = stats_of(o).live_bytes - 1000; // looking for libstdc++
+
+	// Called until it helps, as when memory is out.
+	saved = p;
+	handled = 0;
+	std::set_new_handler(free_something);
+	{
+		MEMHOOK_SCOPE(o);
+		p = ::operator new(n);
+	}
+	std::set_new_handler(nullptr);
+	CHECK(handled == 2 && p);
+	::operator delete(p);
+
+	// A container keeps what it has.
+	{
+		MEMHOOK_SCOPE(o);
+		threw[3] = throws<std::bad_alloc>([&] {
+			for (;;)
+				v.push_back(std::string(50, 'x'));
+		});
+	}
+	CHECK(threw[3] && !v.empty() && v.back() == std::string(50, 'x'));
+	CHECK(stats_of(o).live_bytes <= 1000);
+	v.clear();
+	v.shrink_to_fit();
+	CHECK(stats_of(o).live_bytes == loaders);
+}
+
+static volatile int calls;
+static memhook_owner watched;
+
+static void throw_something(memhook_owner, std::uint64_t, void *)
+{
+	calls++;
+	throw std::runtime_error("soft limit");
+}
+
+// It passes through new, and the thread is told of the next crossing.
+static void soft_limit_throws()
+{
+	memhook_owner o = memhook_owner_create("cxx/soft");
+
+	// In a static program the unwinder allocates when it is first used.
+	CHECK(throws<std::runtime_error>([] { throw std::runtime_error("first"); }));
+	CHECK(memhook_limit(o, 100, 0, throw_something, nullptr) == 0);
+	for (int i = 1; i <= 3; i++) {
+		memhook_owner was = memhook_enter(o);
+		bool threw = throws<std::runtime_error>(
+			[&] { ::operator delete(::operator new(hundred)); });
+
+		memhook_leave(was);
+		CHECK(threw && calls == i);
+		// What was thrown out of is leaked, so it stays above: armed again
+		CHECK(stats_of(o).live_bytes == 100 * (std::uint64_t)i);
+		CHECK(memhook_limit(o, 100, 0, throw_something, nullptr) == 0);
+	}
+	CHECK(memhook_limit(o, 0, 0, nullptr, nullptr) == 0);
+}
+
+static bool throwing;
+
+static void on_event(void *, std::size_t, memhook_owner owner, const void *, void *)
+{
+	if (owner != watched)
+		return;
+	calls++;
+	std::free(std::malloc(10));
+	if (throwing)
+		throw std::runtime_error("observer");
+}
+
+static void observers_throw()
+{
+	struct memhook_observer o = { sizeof(o), on_event, nullptr, nullptr };
+	memhook_owner was;
+	void *p;
+	bool threw;
+
+	watched = memhook_owner_create("cxx/observed");
+	CHECK(memhook_observe(&o) == 0);
+	calls = 0;
+	throwing = true;
+	for (int i = 1; i <= 3; i++) { // the guard is not left set
+		was = memhook_enter(watched);
+		threw = throws<std::runtime_error>(
+			[&] { ::operator delete(::operator new(hundred)); });
+		memhook_leave(was);
+		CHECK(threw && calls == i);
+	}
+	throwing = false;
+	was = memhook_enter(watched);
+	p = ::operator new(hundred);
+	memhook_leave(was);
+	CHECK(calls == 4);
+	CHECK(memhook_unobserve(&o) == 0); // nobody is inside
+	::operator delete(p);
+	CHECK(stats_of(watched).live_bytes == 300); // leaked by the throws
+	CHECK(calls == 4);
+}
+
+int main()
+{
+	CHECK(memhook_active() == 1);
+#ifdef STATIC
+	// libc cannot be told from the program: hard limits are refused.
+	memhook_owner o = memhook_owner_create("cxx/static");
+
+	CHECK(memhook_limit(o, 0, 1000, nullptr, nullptr) == -1 && errno == ENOTSUP);
+	(void)hard_limit;
+#else
+	hard_limit();
+#endif
+	soft_limit_throws();
+	observers_throw();
+	std::printf("%d failures\n", failures);
+	return failures != 0;
+}
