@@ -19,7 +19,8 @@ static void in_threads(void *(*work)(void *))
 
 	pthread_barrier_init(&barrier, NULL, THREADS);
 	for (i = 0; i < THREADS; i++)
-		ck_assert_int_eq(pthread_create(&t[i], NULL, work, (void *)(uintptr_t)i), 0);
+		ck_assert_int_eq(pthread_create(&t[i], NULL, work,
+						(void *)(uintptr_t)i), 0);
 	for (i = 0; i < THREADS; i++)
 		pthread_join(t[i], NULL);
 	pthread_barrier_destroy(&barrier);
@@ -167,7 +168,8 @@ static void count(memhook_owner o, uint64_t live, void *arg)
 START_TEST(soft_calls_one_of_eight_threads)
 {
 	owner = fresh_owner("exact/soft");
-	ck_assert_int_eq(memhook_limit(owner, FIT * SIZE / 2, FIT * SIZE, count, NULL), 0);
+	ck_assert_int_eq(memhook_limit(owner, FIT * SIZE / 2, FIT * SIZE, count,
+				       NULL), 0);
 	in_threads(fill);
 	ck_assert_int_eq(calls, ROUNDS);
 }

@@ -222,7 +222,8 @@ static memhook_owner resolve(void *arg)
 
 START_TEST(hard_refuses_within_the_scope_and_nowhere_else)
 {
-	memhook_owner o = fresh_owner("hard/scope"), other = fresh_owner("hard/other"), was;
+	memhook_owner o = fresh_owner("hard/scope"), was;
+	memhook_owner other = fresh_owner("hard/other");
 	void *p = make(o, 1000), *q = make(other, 500), *r, *s;
 
 	ck_assert_int_eq(memhook_limit(o, 0, 1000, NULL, NULL), 0);
@@ -249,6 +250,21 @@ START_TEST(hard_refuses_within_the_scope_and_nowhere_else)
 	free(r);
 	free(s);
 	ck_holds(o, 0, 0);
+}
+END_TEST
+
+START_TEST(what_is_transferred_takes_room)
+{
+	memhook_owner o = fresh_owner("hard/to");
+	void *p = malloc(opaque(500)), *q;
+
+	ck_assert_int_eq(memhook_limit(o, 0, 1000, NULL, NULL), 0);
+	ck_assert_int_eq(memhook_transfer(p, o), 0);
+	ck_assert_ptr_null(make(o, 501));
+	q = make(o, 500);
+	ck_assert_ptr_nonnull(q);
+	free(p);
+	free(q);
 }
 END_TEST
 
@@ -367,6 +383,7 @@ int main(void)
 	tcase_add_test(c, hard_refuses);
 	tcase_add_test(c, hard_lets_through_what_asks_for_no_more);
 	tcase_add_test(c, hard_refuses_within_the_scope_and_nowhere_else);
+	tcase_add_test(c, what_is_transferred_takes_room);
 	tcase_add_test(c, libc_and_the_loader_are_never_refused);
 	tcase_add_test(c, bad_limits);
 	return run_case(c);

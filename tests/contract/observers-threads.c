@@ -31,7 +31,8 @@ static unsigned place(const void *block)
 	return i;
 }
 
-static void appear(void *block, size_t bytes, memhook_owner o, const void *caller, void *arg)
+static void appear(void *block, size_t bytes, memhook_owner o, const void *caller,
+		   void *arg)
 {
 	unsigned i;
 
@@ -48,7 +49,8 @@ static void appear(void *block, size_t bytes, memhook_owner o, const void *calle
 	pthread_mutex_unlock(&table_lock);
 }
 
-static void vanish(void *block, size_t bytes, memhook_owner o, const void *caller, void *arg)
+static void vanish(void *block, size_t bytes, memhook_owner o, const void *caller,
+		   void *arg)
 {
 	unsigned i, k;
 
@@ -100,7 +102,8 @@ static void in_threads(void *(*work)(void *), pthread_t *t)
 	int i;
 
 	for (i = 0; i < THREADS; i++)
-		ck_assert_int_eq(pthread_create(&t[i], NULL, work, (void *)(uintptr_t)i), 0);
+		ck_assert_int_eq(pthread_create(&t[i], NULL, work,
+						(void *)(uintptr_t)i), 0);
 }
 
 START_TEST(what_is_told_is_what_is_counted)
@@ -130,7 +133,8 @@ END_TEST
 static _Atomic int stop;
 static _Atomic long alive_calls;
 
-static void alive(void *block, size_t bytes, memhook_owner o, const void *caller, void *arg)
+static void alive(void *block, size_t bytes, memhook_owner o, const void *caller,
+		  void *arg)
 {
 	(void)block;
 	(void)bytes;
@@ -177,7 +181,8 @@ END_TEST
 
 static _Atomic int is_inside, may_go, has_returned;
 
-static void linger(void *block, size_t bytes, memhook_owner o, const void *caller, void *arg)
+static void linger(void *block, size_t bytes, memhook_owner o, const void *caller,
+		   void *arg)
 {
 	(void)block;
 	(void)bytes;
@@ -190,7 +195,8 @@ static void linger(void *block, size_t bytes, memhook_owner o, const void *calle
 		usleep(1000);
 }
 
-static const struct memhook_observer lingering = { sizeof(lingering), linger, NULL, NULL };
+static const struct memhook_observer lingering = { sizeof(lingering), linger, NULL,
+						   NULL };
 
 static void *allocate(void *arg)
 {
@@ -233,7 +239,8 @@ END_TEST
 
 static _Atomic int second_calls;
 
-static void count(void *block, size_t bytes, memhook_owner o, const void *caller, void *arg)
+static void count(void *block, size_t bytes, memhook_owner o, const void *caller,
+		  void *arg)
 {
 	(void)block;
 	(void)bytes;

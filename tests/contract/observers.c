@@ -19,7 +19,8 @@ static struct event {
 } events[100];
 static volatile int n_events;
 
-static void note(char what, void *block, size_t bytes, memhook_owner o, const void *caller)
+static void note(char what, void *block, size_t bytes, memhook_owner o,
+		 const void *caller)
 {
 	if (o != owner || n_events == 100)
 		return;
@@ -99,7 +100,8 @@ END_TEST
 
 static volatile int busy_calls;
 
-static void busy(void *block, size_t bytes, memhook_owner o, const void *caller, void *arg)
+static void busy(void *block, size_t bytes, memhook_owner o, const void *caller,
+		 void *arg)
 {
 	void *p = malloc(bytes + 1), *q = realloc(malloc(3), 5000);
 
@@ -149,7 +151,8 @@ static void remove_itself(void *block, size_t bytes, memhook_owner o, const void
 
 START_TEST(answers)
 {
-	struct memhook_observer o = both, self = { sizeof(self), remove_itself, NULL, &self };
+	struct memhook_observer o = both;
+	struct memhook_observer self = { sizeof(self), remove_itself, NULL, &self };
 	memhook_owner was;
 	char tag[9];
 	int i;
@@ -191,7 +194,8 @@ END_TEST
 static volatile pid_t forked;
 
 /* Forks in the middle of what it is told: a child is born inside a callback. */
-static void forking(void *block, size_t bytes, memhook_owner o, const void *caller, void *arg)
+static void forking(void *block, size_t bytes, memhook_owner o, const void *caller,
+		    void *arg)
 {
 	(void)block;
 	(void)caller;

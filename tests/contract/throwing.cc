@@ -68,7 +68,8 @@ static void hard_limit()
 	{
 		MEMHOOK_SCOPE(o);
 		p = ::operator new(1000);
-		threw[0] = throws<std::bad_alloc>([&] { ::operator delete(::operator new(n)); });
+		threw[0] = throws<std::bad_alloc>(
+			[&] { ::operator delete(::operator new(n)); });
 		threw[1] = throws<std::bad_alloc>(
 			[&] { ::operator delete[](::operator new[](n)); });
 		threw[2] = throws<std::bad_alloc>(
@@ -80,7 +81,8 @@ static void hard_limit()
 	CHECK(threw[0] && threw[1] && threw[2]);
 	CHECK(!q[0] && !q[1] && !q[2]);
 	CHECK(stats_of(o).live_bytes >= 1000);
-	const std::uint64_t loaders = stats_of(o).live_bytes - 1000; // looking for libstdc++
+	// What the loader kept, looking for libstdc++.
+	const std::uint64_t loaders = stats_of(o).live_bytes - 1000;
 
 	// Called until it helps, as when memory is out.
 	saved = p;

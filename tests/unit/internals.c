@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Units of src/, linked from the archive: cookie, cache, layout, report. */
+/* Units of src/, linked from the archive: cookie, cache, layout, report, watch. */
 #include <unistd.h>
 
 #include "../common.h"
 #include "cache.h"
 #include "cookie.h"
+#include "owner.h"
 #include "process.h"
 #include "report.h"
 #include "segment-file.h"
 #include "stats.h"
+#include "thread.h"
 
 START_TEST(cookie_round_trip)
 {
@@ -176,6 +178,44 @@ START_TEST(segment_file_is_sparse_and_limited)
 }
 END_TEST
 
+static void unmoved(void *block, size_t n, memhook_owner o, const void *caller, void *arg)
+{
+	(void)block, (void)n, (void)o, (void)caller, (void)arg;
+}
+
+static void no_limit_yet(memhook_owner o, uint64_t live, void *arg)
+{
+	(void)o, (void)live, (void)arg;
+}
+
+/* watch: aside while there is something to see, and back on the hot path */
+START_TEST(the_hot_path_is_left_and_found_again)
+{
+	const struct memhook_observer o = { sizeof(o), unmoved, unmoved, NULL };
+	memhook_owner limited = fresh_owner("watch/limited"), was;
+	struct mh_hot *h = mh_attach();
+
+	free(malloc(1));
+	ck_assert(h->current && h->free_rows == h->rows);
+	ck_assert_int_eq(memhook_observe(&o), 0);
+	free(malloc(1));
+	ck_assert(!h->current && !h->free_rows);
+	ck_assert_int_eq(memhook_unobserve(&o), 0);
+	free(malloc(1));
+	ck_assert(h->current && h->free_rows == h->rows);
+	ck_assert_int_eq(memhook_limit(limited, 1 << 20, 0, no_limit_yet, NULL), 0);
+	free(malloc(1));
+	ck_assert_ptr_nonnull(h->current);
+	was = memhook_enter(limited);
+	free(malloc(1));
+	ck_assert(!h->current && h->free_rows == h->rows); /* frees stay */
+	ck_assert_int_eq(memhook_limit(limited, 0, 0, NULL, NULL), 0);
+	free(malloc(1));
+	ck_assert_ptr_eq(h->current, &h->rows[mh_owner_row(limited)]);
+	memhook_leave(was);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *c = tcase_create("internals");
@@ -188,5 +228,6 @@ int main(void)
 	tcase_add_test(c, derived_numbers);
 	tcase_add_test(c, report_sorts_any_number);
 	tcase_add_test(c, segment_file_is_sparse_and_limited);
+	tcase_add_test(c, the_hot_path_is_left_and_found_again);
 	return run_case(c);
 }
