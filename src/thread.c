@@ -238,17 +238,20 @@ static void apply_automatic(struct mh_hot *h)
 int mh_apply_scope(struct mh_hot *h)
 {
 	memhook_owner scope = mh_scope;
+	uint64_t row = 0, was;
 	int stale = 0;
-	uint64_t row = 0;
 
 	if (scope != MEMHOOK_AUTO) {
 		row = mh_owner_row(scope);
 		if (row >= mh_area->owners_max)
 			row = 0;
+		was = atomic_load_explicit(&h->owner, MH_RELAXED);
 		atomic_store_explicit(&h->current, &h->rows[row], MH_RELAXED);
 		atomic_store_explicit(&h->owner, row, MH_RELAXED);
 		atomic_thread_fence(memory_order_seq_cst);
-		if (!mh_owner_current(scope)) {
+		/* Retired since it was entered: pinned, and charged till the end. */
+		if (!mh_owner_current(scope) &&
+		    (was != row || !mh_owner_known(scope))) {
 			row = 0;
 			stale = 1;
 			atomic_store(&h->current, &h->rows[row]);

@@ -135,13 +135,15 @@ try:
 except BlockingIOError:
 	print("quiet", flush=True)'
 }
-read -r port <&"${listener[0]}"
+# Copies: bash forgets its own when the other end has ended.
+exec {from}<&"${listener[0]}" {to}>&"${listener[1]}"
+read -r port <&"$from"
 export DEBUGINFOD_URLS=http://127.0.0.1:$port DEBUGINFOD_CACHE_PATH=$work/cache
 ask ./unknown
 unset DEBUGINFOD_URLS
 has "without debug information" plain '"function":"plain_c"'
-echo >&"${listener[1]}"
-read -r answer <&"${listener[0]}"
+echo >&"$to"
+read -r answer <&"$from"
 [ "$answer" = quiet ] || fail "debuginfod: $answer"
 
 # --- an upgraded program that still runs is named from what it runs ---

@@ -243,6 +243,26 @@ START_TEST(retired_while_it_holds_blocks)
 }
 END_TEST
 
+/* Whatever makes threads look again whom they charge: a resolver that goes. */
+START_TEST(retired_inside_its_scope)
+{
+	memhook_owner o = fresh_owner("retired/inside"), was = memhook_enter(o);
+	void *p, *q;
+
+	ck_assert_int_eq(memhook_owner_retire(o), 0);
+	memhook_set_resolver(NULL, NULL);
+	p = malloc(100);
+	memhook_leave(was);
+	ck_holds(o, 100, 1);
+	was = memhook_enter(o); /* too late */
+	q = malloc(100);
+	memhook_leave(was);
+	ck_holds(o, 100, 1);
+	free(p);
+	free(q);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *c = tcase_create("numbers");
@@ -251,5 +271,6 @@ int main(void)
 	tcase_add_test(c, peaks_of_eight_threads_within_their_bound);
 	tcase_add_test(c, transfers_of_eight_threads);
 	tcase_add_test(c, retired_while_it_holds_blocks);
+	tcase_add_test(c, retired_inside_its_scope);
 	return run_case(c);
 }
