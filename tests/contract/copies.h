@@ -26,12 +26,14 @@ static inline void copy_file(const char *from, const char *to)
 /* A folder of one's own, for as long as the program runs. */
 static inline const char *scratch(void)
 {
-	static char dir[] = "/tmp/memhook-test.XXXXXX";
-	static int made;
+	static char dir[4000];
+	const char *tmp = getenv("TMPDIR");
 
-	if (!made && !mkdtemp(dir))
-		exit(99);
-	made = 1;
+	if (!dir[0]) {
+		snprintf(dir, sizeof(dir), "%s/memhook-test.XXXXXX", tmp ? tmp : "/tmp");
+		if (!mkdtemp(dir))
+			exit(99);
+	}
 	return dir;
 }
 

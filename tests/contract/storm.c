@@ -44,7 +44,8 @@ static void visit(int plugin, void **set)
 	int i;
 
 	if (!handle) {
-		fprintf(stderr, "%s\n", dlerror());
+		if (!atomic_exchange(&stop, 1))
+			fprintf(stderr, "%s\n", dlerror());
 		atomic_fetch_add(&wrong, 1);
 		return;
 	}
