@@ -168,10 +168,13 @@ void mh_objects_index(void)
 		insert(bucket_of(object_at(i)->hash), i);
 }
 
+/* The program's own file is called as the program. */
 const char *mh_object_name(uint32_t object)
 {
 	const char *path = object_at(object)->path, *slash = strrchr(path, '/');
 
+	if (strcmp(path, mh_program_path) == 0)
+		return mh_program;
 	return slash ? slash + 1 : path;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,18 +53,39 @@ static void choose_secret(void)
 	mh_secret = kernels ? kernels[1] * UINT64_C(0x9e3779b97f4a7c15) : 1;
 }
 
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/*
+ * By the name that it was started by, which may be a link to another one's
+ * file (redis-server is one); unless that was a script's.
+ */
+static const char *started_as(void)
+{
+	const char *path = (const char *)getauxval(AT_EXECFN);
+	struct stat by_name, file;
+
+	if (path && strcmp(base_name(path), base_name(mh_program_path)) &&
+	    stat(path, &by_name) == 0 && stat("/proc/self/exe", &file) == 0 &&
+	    by_name.st_ino == file.st_ino && by_name.st_dev == file.st_dev)
+		return base_name(path);
+	return base_name(mh_program_path);
+}
+
 static void find_program_name(void)
 {
 	ssize_t n = readlink("/proc/self/exe", mh_program_path,
 			     sizeof(mh_program_path) - 1);
-	const char *name = program_invocation_short_name, *slash;
+	const char *name = program_invocation_short_name;
 
-	if (n > 0) {
-		slash = strrchr(mh_program_path, '/');
-		name = slash ? slash + 1 : mh_program_path;
-	} else if (name) {
+	if (n > 0)
+		name = started_as();
+	else if (name)
 		strncpy(mh_program_path, name, sizeof(mh_program_path) - 1);
-	}
 	if (name)
 		memcpy(mh_program, name, strnlen(name, sizeof(mh_program) - 1));
 }
