@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "ladder.h"
 #include "names.h"
 #include "tool.h"
 
@@ -24,12 +23,15 @@ static int absent(struct live *l, const char *why)
 	return fail(l, why);
 }
 
-/* The live slot of this pid; a program replaced by exec left older ones. */
-static int find_slot(struct reader *r, int inner, uint32_t *found)
+/*
+ * The live slot of this pid; a program replaced by exec left older ones.  One
+ * run may have processes of the same number in several PID namespaces.
+ */
+static int find_slot(struct reader *r, int pid, uint32_t *found)
 {
-	uint64_t newest = 0;
+	uint64_t newest = 0, namespace = proc_namespace(pid);
+	int inner = proc_inner_pid(pid), have = 0;
 	struct mh_slot slot;
-	int have = 0;
 	uint32_t i;
 
 	for (i = 0; i < reader_slots(r); i++) {
@@ -38,6 +40,8 @@ static int find_slot(struct reader *r, int inner, uint32_t *found)
 		if (slot.pid != inner || slot.state < MH_SLOT_LIVE ||
 		    slot.start_unix_ms < newest)
 			continue;
+		if (namespace && slot.pid_namespace && slot.pid_namespace != namespace)
+			continue;
 		newest = slot.start_unix_ms;
 		*found = i;
 		have = 1;
@@ -45,34 +49,75 @@ static int find_slot(struct reader *r, int inner, uint32_t *found)
 	return have;
 }
 
-int live_open(struct live *l, int pid)
+/*
+ * A zombie has neither descriptors nor memory, but who started it may still
+ * hold the segment: `memhook run`, or the parent of a forked worker.
+ */
+static int open_ancestors(struct live *l)
+{
+	int up, steps = 0;
+	const char *why;
+	uint32_t slot;
+
+	for (up = proc_parent(l->pid); up > 0 && steps < 64; up = proc_parent(up)) {
+		steps++;
+		if (ladder_open(up, &l->source, &why) != LADDER_FOUND)
+			continue;
+		if (reader_open_source(&l->reader, &l->source) == 0 &&
+		    find_slot(&l->reader, l->pid, &slot))
+			return 0;
+		source_close(&l->source);
+	}
+	return absent(l, "it has ended, and its counters with it (`memhook run` reports"
+			 " what ended)");
+}
+
+static int open_source(struct live *l)
 {
 	const char *why;
 
+	if (proc_is_zombie(l->pid))
+		return open_ancestors(l);
+	return ladder_open(l->pid, &l->source, &why) == LADDER_FOUND ? 0 : fail(l, why);
+}
+
+int live_open(struct live *l, int pid)
+{
 	memset(l, 0, sizeof(*l));
 	l->pid = pid;
-	l->fd = -1;
+	l->source.fd = -1;
+	l->source.pagemap = -1;
 	l->started = proc_start(pid);
 	if (!l->started)
 		return absent(l, "no such process");
-	l->fd = proc_segment(pid, &why);
-	if (l->fd < 0)
-		return fail(l, why);
-	if (reader_open(&l->reader, l->fd) == 0)
+	if (open_source(l))
+		return -1;
+	if (reader_open_source(&l->reader, &l->source) == 0)
 		return 0;
 	fail(l, l->reader.error);
 	live_close(l);
 	return -1;
 }
 
+/* Read through its memory, it may have mapped more since, or be another program. */
+static int look_again(struct live *l)
+{
+	if (l->source.parts) {
+		source_close(&l->source);
+		if (open_source(l))
+			return -1;
+	}
+	/* The slot is looked up each time: exec and fork add new ones. */
+	return reader_open_source(&l->reader, &l->source) ? fail(l, l->reader.error) : 0;
+}
+
 int live_read(struct live *l, struct mh_snapshot *s)
 {
 	uint32_t slot;
 
-	/* The slot is looked up each time: exec and fork add new ones. */
-	if (reader_open(&l->reader, l->fd))
-		return fail(l, l->reader.error);
-	if (!find_slot(&l->reader, proc_inner_pid(l->pid), &slot))
+	if (look_again(l))
+		return -1;
+	if (!find_slot(&l->reader, l->pid, &slot))
 		return absent(l, "it has no counters in its segment (it has not"
 				 " allocated yet)");
 	if (reader_snapshot(&l->reader, slot, s))
@@ -90,16 +135,12 @@ int live_read(struct live *l, struct mh_snapshot *s)
 
 uint64_t live_segment(const struct live *l)
 {
-	struct stat st;
-
-	return fstat(l->fd, &st) ? 0 : st.st_ino;
+	return l->source.inode;
 }
 
 void live_close(struct live *l)
 {
-	if (l->fd >= 0)
-		close(l->fd);
-	l->fd = -1;
+	source_close(&l->source);
 }
 
 static int by_number(const void *a, const void *b)
@@ -112,12 +153,13 @@ static int by_number(const void *a, const void *b)
 /* Is there a segment behind it?  -1: it may not be looked at. */
 static int is_hooked(int pid)
 {
+	struct source source;
 	const char *why;
-	int fd = proc_segment(pid, &why);
+	enum ladder rc = ladder_open(pid, &source, &why);
 
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0 ? 1 : why && strncmp(why, "permission", 10) == 0 ? -1 : 0;
+	if (rc == LADDER_FOUND)
+		source_close(&source);
+	return rc == LADDER_FOUND ? 1 : rc == LADDER_DENIED ? -1 : 0;
 }
 
 size_t live_list(int **pids, unsigned *hidden)

@@ -8,13 +8,13 @@
 #include "reader.h"
 
 struct live {
-	int pid;          /* as we see it */
-	int fd;           /* its segment */
-	uint32_t slot;    /* of the segment, as live_read() found it */
-	uint64_t started; /* tells it from a later process of the same number */
+	int pid;              /* as we see it */
+	struct source source; /* its segment */
+	uint32_t slot;        /* of the segment, as live_read() found it */
+	uint64_t started;     /* tells it from a later process of the same number */
 	struct reader reader;
-	char error[160];  /* why the last call failed; names no process */
-	int absent;       /* and that there was nothing to be read, nothing wrong */
+	char error[320];      /* why the last call failed; names no process */
+	int absent;           /* and that there was nothing to be read, nothing wrong */
 };
 
 /* 0, or -1 with l->error. */

@@ -4,11 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "stats.h"
+#include "sum.h"
 
 /* More than any segment of ours has; a bound for what a hostile one costs. */
 #define OWNERS_LIMIT 65536
@@ -22,25 +21,16 @@ static int fail(struct reader *r, const char *why)
 	return -1;
 }
 
-static int read_at(struct reader *r, uint64_t at, void *to, size_t size)
+int reader_read(struct reader *r, uint64_t at, void *to, size_t size)
 {
-	char *p = to;
+	const struct source *from = &r->source;
 
-	if (at > r->file_size || size > r->file_size - at)
+	if (at > from->size || size > from->size - at)
 		return fail(r, "broken segment: an offset lies outside of it");
-	while (size) {
-		ssize_t n = pread(r->fd, p, size, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return fail(r, n ? "the segment cannot be read"
-					 : "broken segment: it is shorter than it says");
-		p += n;
-		at += (uint64_t)n;
-		size -= (size_t)n;
-	}
-	return 0;
+	if (source_read(from, at, to, size) == 0)
+		return 0;
+	return fail(r, errno == ENODATA ? "broken segment: it is shorter than it says"
+					: "the segment cannot be read");
 }
 
 static int check_run(struct reader *r)
@@ -58,30 +48,36 @@ static int check_run(struct reader *r)
 		return fail(r, "a segment of another word size: use the memhook of"
 			       " that architecture");
 	if (!run->areas_max || run->areas_max > AREAS_LIMIT ||
-	    run->slots_offset < sizeof(*run) || run->slots_offset > r->file_size ||
+	    run->slots_offset < sizeof(*run) || run->slots_offset > r->source.size ||
 	    run->slots_offset + run->areas_max * sizeof(struct mh_slot) >
 		    run->areas_offset ||
-	    run->areas_offset > r->file_size ||
+	    run->areas_offset > r->source.size ||
 	    run->areas_stride < sizeof(struct mh_area) ||
-	    run->areas_stride > (r->file_size - run->areas_offset) / run->areas_max)
+	    run->areas_stride > (r->source.size - run->areas_offset) / run->areas_max)
 		return fail(r, "broken segment: its header contradicts itself");
 	return 0;
 }
 
-int reader_open(struct reader *r, int fd)
+int reader_open_source(struct reader *r, const struct source *from)
 {
-	struct stat st;
-
 	memset(r, 0, sizeof(*r));
-	r->fd = fd;
-	if (fstat(fd, &st))
-		return fail(r, "the segment cannot be read");
-	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(r->run))
+	r->source = *from;
+	if (r->source.size < sizeof(r->run))
 		return fail(r, "not a memhook segment (too short)");
-	r->file_size = (uint64_t)st.st_size;
-	if (read_at(r, 0, &r->run, sizeof(r->run)))
+	if (reader_read(r, 0, &r->run, sizeof(r->run)))
 		return -1;
 	return check_run(r);
+}
+
+int reader_open(struct reader *r, int fd)
+{
+	struct source file;
+
+	if (source_file(&file, fd) == 0)
+		return reader_open_source(r, &file);
+	memset(r, 0, sizeof(*r));
+	return fail(r, errno == EINVAL ? "not a memhook segment (no file)"
+				       : "the segment cannot be read");
 }
 
 uint32_t reader_slots(const struct reader *r)
@@ -95,7 +91,7 @@ int reader_slot(struct reader *r, uint32_t i, struct mh_slot *slot)
 {
 	if (i >= r->run.areas_max)
 		return fail(r, "no such slot");
-	return read_at(r, r->run.slots_offset + i * sizeof(*slot), slot, sizeof(*slot));
+	return reader_read(r, r->run.slots_offset + i * sizeof(*slot), slot, sizeof(*slot));
 }
 
 static uint64_t area_at(const struct reader *r, uint32_t i)
@@ -114,7 +110,7 @@ static int read_area(struct reader *r, uint32_t i, struct mh_area *a)
 {
 	if (i >= r->run.areas_max)
 		return fail(r, "no such area");
-	if (read_at(r, area_at(r, i), a, sizeof(*a)))
+	if (reader_read(r, area_at(r, i), a, sizeof(*a)))
 		return -1;
 	if (a->magic != MH_AREA_MAGIC || a->version != MH_SEGMENT_VERSION)
 		return fail(r, "broken segment: no area where one should be");
@@ -141,64 +137,15 @@ static int read_area(struct reader *r, uint32_t i, struct mh_area *a)
 	return 0;
 }
 
-/*
- * Add up a table of rows from all shards.  Long holes are skipped: what was
- * never written is zeros.
- */
-static int sum_shards(struct reader *r, uint32_t i, const struct mh_area *a,
-		      struct mh_sum *sum, struct mh_row *buf)
-{
-	uint64_t want = (uint64_t)a->owners_used * sizeof(struct mh_row);
-	uint32_t s, row;
-
-	memset(sum, 0, a->owners_used * sizeof(*sum));
-	for (s = 0; s < a->shards_used; s++) {
-		uint64_t at = area_at(r, i) + a->shards_offset + s * a->shard_stride;
-		off_t data = lseek(r->fd, (off_t)at, SEEK_DATA);
-
-		if (data < 0 && errno == ENXIO)
-			break; /* nothing but holes from here on */
-		if (data >= 0 && (uint64_t)data >= at + want)
-			continue;
-		if (read_at(r, at, buf, want))
-			return -1;
-		for (row = 0; row < a->owners_used; row++) {
-			sum[row].free_bytes += buf[row].free_bytes;
-			sum[row].free_calls += buf[row].free_calls;
-			sum[row].alloc_bytes += buf[row].alloc_bytes;
-			sum[row].alloc_calls += buf[row].alloc_calls;
-		}
-	}
-	return 0;
-}
-
 static int read_table(struct reader *r, uint32_t i, uint64_t offset, void *to,
 		      uint64_t size)
 {
-	return read_at(r, area_at(r, i) + offset, to, size);
-}
-
-/* Allocations that found no frame outside the list, all shards. */
-static int sum_unseen(struct reader *r, uint32_t i, const struct mh_area *a,
-		      struct mh_snapshot *s)
-{
-	uint64_t at = a->shards_offset +
-		      a->owners_max * (sizeof(struct mh_row) + sizeof(int64_t));
-	struct mh_shard_end end;
-	uint32_t shard;
-
-	for (shard = 0; shard < a->shards_used; shard++, at += a->shard_stride) {
-		if (read_table(r, i, at, &end, sizeof(end)))
-			return -1;
-		s->unseen_calls += end.unseen_calls;
-		s->unseen_bytes += end.unseen_bytes;
-	}
-	return 0;
+	return reader_read(r, area_at(r, i) + offset, to, size);
 }
 
 struct tables {
 	struct mh_sum *first, *second; /* two passes: frees from the first */
-	struct mh_row *rows, *base;
+	struct mh_row *base;
 	struct mh_coarse *coarse;
 };
 
@@ -206,7 +153,6 @@ static void free_tables(struct tables *t)
 {
 	free(t->first);
 	free(t->second);
-	free(t->rows);
 	free(t->base);
 	free(t->coarse);
 }
@@ -241,13 +187,12 @@ static int read_tables(struct reader *r, uint32_t i, const struct mh_area *a,
 
 	t->first = calloc(n, sizeof(*t->first));
 	t->second = calloc(n, sizeof(*t->second));
-	t->rows = calloc(n, sizeof(*t->rows));
 	t->base = calloc(n, sizeof(*t->base));
 	t->coarse = calloc(n, sizeof(*t->coarse));
-	if (!t->first || !t->second || !t->rows || !t->base || !t->coarse)
+	if (!t->first || !t->second || !t->base || !t->coarse)
 		return fail(r, "out of memory");
-	if (sum_shards(r, i, a, t->first, t->rows) ||
-	    sum_shards(r, i, a, t->second, t->rows) ||
+	if (sum_shards(r, area_at(r, i), a, t->first) ||
+	    sum_shards(r, area_at(r, i), a, t->second) ||
 	    read_table(r, i, a->base_offset, t->base, n * sizeof(*t->base)) ||
 	    read_table(r, i, a->coarse_offset, t->coarse, n * sizeof(*t->coarse)))
 		return -1;
@@ -291,26 +236,6 @@ static int fill_owners(struct reader *r, const struct mh_area *a, const struct t
 	return 0;
 }
 
-/* What of the area exists in memory. */
-static uint64_t real_bytes(struct reader *r, uint32_t i, const struct mh_area *a)
-{
-	off_t at = (off_t)area_at(r, i), end = at + (off_t)a->area_size;
-	uint64_t bytes = 0;
-
-	while (at < end) {
-		off_t data = lseek(r->fd, at, SEEK_DATA), hole;
-
-		if (data < 0 || data >= end)
-			break;
-		hole = lseek(r->fd, data, SEEK_HOLE);
-		if (hole < 0 || hole > end)
-			hole = end;
-		bytes += (uint64_t)(hole - data);
-		at = hole;
-	}
-	return bytes;
-}
-
 static uint64_t now_ms(void)
 {
 	struct timespec t;
@@ -343,7 +268,7 @@ static void describe(struct reader *r, uint32_t i, const struct mh_area *a,
 	p->allocator_active_bytes = a->published.active_bytes;
 	p->allocator_resident_bytes = a->published.resident_bytes;
 	p->allocator_metadata_bytes = a->published.metadata_bytes;
-	p->memhook_bytes = real_bytes(r, i, a) + a->private_bytes;
+	p->memhook_bytes = sum_memory(r, area_at(r, i), a) + a->private_bytes;
 }
 
 int reader_snapshot(struct reader *r, uint32_t i, struct mh_snapshot *s)
@@ -356,7 +281,7 @@ int reader_snapshot(struct reader *r, uint32_t i, struct mh_snapshot *s)
 	/* The names last: whatever has counted by then has its name. */
 	if (read_area(r, i, &a) == 0 && read_tables(r, i, &a, &t) == 0 &&
 	    read_names(r, i, &a, s) == 0 && fill_owners(r, &a, &t, s) == 0 &&
-	    sum_unseen(r, i, &a, s) == 0) {
+	    sum_unseen(r, area_at(r, i), &a, s) == 0) {
 		describe(r, i, &a, s);
 		rc = 0;
 	}
@@ -389,11 +314,6 @@ int reader_published(struct reader *r, uint32_t i, struct reader_published *p)
 	memcpy(p->command, a.command, sizeof(p->command));
 	p->command[sizeof(p->command) - 1] = '\0';
 	return 0;
-}
-
-int reader_read(struct reader *r, uint64_t at, void *to, size_t size)
-{
-	return read_at(r, at, to, size);
 }
 
 int reader_area(struct reader *r, uint32_t i, struct mh_area *a, uint64_t *start)

@@ -11,16 +11,17 @@
 
 #include "report.h"
 #include "segment.h"
+#include "source.h"
 
 struct reader {
-	int fd;
-	uint64_t file_size;
+	struct source source; /* the caller closes it */
 	struct mh_run run;
 	const char *error; /* why the last call failed */
 };
 
 /* 0, or -1 with r->error.  The descriptor stays the caller's. */
 int reader_open(struct reader *r, int fd);
+int reader_open_source(struct reader *r, const struct source *from);
 
 /* Bytes of the segment, at an offset that need not be one.  0 or -1. */
 int reader_read(struct reader *r, uint64_t at, void *to, size_t size);

@@ -43,7 +43,7 @@ uint64_t proc_start(int pid);    /* its start in clock ticks, + 1; 0: no such pr
 int proc_inner_pid(int pid);     /* its number in its own namespace */
 int proc_parent(int pid);        /* 0: none, or not known */
 int proc_is_kernel(int pid);     /* a thread of the kernel, or dead */
-/* The segment of a process: its descriptor, or -1 with *why. */
-int proc_segment(int pid, const char **why);
+int proc_is_zombie(int pid);     /* it ended, and nobody waited for it yet */
+uint64_t proc_namespace(int pid); /* of its number; 0: not known */
 
 #endif /* TOOL_H */
