@@ -41,6 +41,9 @@ static int check_run(struct reader *r)
 		return fail(r, "not a memhook segment (wrong magic number)");
 	if (run->byte_order != MH_BYTE_ORDER)
 		return fail(r, "a segment of another byte order");
+	if (run->version > MH_SEGMENT_VERSION)
+		return fail(r, "a segment of another, newer version: this memhook is older"
+			       " than the library in the process; use a newer one");
 	if (run->version != MH_SEGMENT_VERSION)
 		return fail(r, "a segment of another version: use the memhook that"
 			       " belongs to the library in the process");

@@ -6,6 +6,7 @@
  */
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -162,6 +163,10 @@ START_TEST(other_versions)
 	other.version = 99;
 	put(fd, &other, sizeof(other), 0);
 	ck_assert_int_eq(reader_open(&r, fd), -1);
+	ck_assert_ptr_nonnull(strstr(r.error, "another, newer version"));
+	other.version = 0;
+	put(fd, &other, sizeof(other), 0);
+	ck_assert_int_eq(reader_open(&r, fd), -1);
 	ck_assert_ptr_nonnull(strstr(r.error, "another version"));
 	other = run;
 	other.word_bits = 16;
@@ -173,6 +178,79 @@ START_TEST(other_versions)
 	put(fd, &other, sizeof(other), 0);
 	ck_assert_int_eq(reader_open(&r, fd), -1);
 	ck_assert_ptr_nonnull(strstr(r.error, "byte order"));
+	close(fd);
+}
+END_TEST
+
+static uint64_t blocks(int fd)
+{
+	struct stat st;
+
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	return (uint64_t)st.st_blocks;
+}
+
+/* A part of the file, as a process maps it; nothing of it is read by that. */
+static struct source_part map(int fd, uint64_t offset, size_t size, int protection)
+{
+	void *p = mmap(NULL, size, protection, MAP_SHARED, fd, (off_t)offset);
+
+	ck_assert_ptr_ne(p, MAP_FAILED);
+	return (struct source_part){ offset, size, (uintptr_t)p };
+}
+
+/* A process writes before it reads: what it has written, its page tables have. */
+static void touch(const struct source_part *p, int fd)
+{
+	uint64_t at = p->offset, end = at + p->size;
+
+	while ((at = (uint64_t)lseek(fd, (off_t)at, SEEK_DATA)) < end) {
+		volatile char *c = (char *)(uintptr_t)(p->address + at - p->offset);
+
+		*c = *c;
+		at += 4096;
+	}
+}
+
+/*
+ * Through the memory of a process (this one): the same numbers, no page more,
+ * neither for holes nor for what the process may not touch itself.
+ */
+START_TEST(through_memory)
+{
+	struct source_part *parts = calloc(5, sizeof(*parts));
+	int fd = good_segment(), i;
+	uint64_t before;
+	struct mh_snapshot s;
+	struct source source;
+	struct mh_area a;
+	struct reader r;
+
+	ck_assert_int_eq(reader_open(&r, fd), 0);
+	ck_assert_int_eq(reader_read(&r, r.run.areas_offset, &a, sizeof(a)), 0);
+	parts[3] = map(fd, 0, r.run.areas_offset, PROT_READ | PROT_WRITE);
+	parts[2] = map(fd, r.run.areas_offset, a.shards_offset, PROT_READ | PROT_WRITE);
+	parts[1] = map(fd, r.run.areas_offset + a.shards_offset, 2 * a.shard_stride,
+		       PROT_READ | PROT_WRITE);
+	/* never opened by the process */
+	parts[0] = map(fd, r.run.areas_offset + a.shards_offset + 2 * a.shard_stride,
+		       a.shard_stride, PROT_NONE);
+	parts[4] = parts[3]; /* an enemy's: the same again */
+	for (i = 1; i < 4; i++)
+		touch(&parts[i], fd);
+	before = blocks(fd);
+	ck_assert_int_eq(source_memory(&source, getpid(), parts, 5), 0);
+	ck_assert_uint_eq(source.part_count, 4);
+	ck_assert_int_eq(reader_open_source(&r, &source), 0);
+	ck_assert_int_eq(reader_snapshot(&r, 0, &s), 0);
+	ck_assert_uint_eq(s.owner_count, 20);
+	if (source.pagemap >= 0) {
+		ck_assert_uint_eq(s.totals.live_bytes, 20 * 2 * 100);
+		ck_assert_uint_eq(blocks(fd), before);
+	}
+	reader_free(&s);
+	ck_assert_int_eq(reader_snapshot(&r, 1, &s), -1); /* nowhere mapped: zeros */
+	source_close(&source);
 	close(fd);
 }
 END_TEST
@@ -206,6 +284,7 @@ int main(void)
 	tcase_add_test(c, replaced_words);
 	tcase_add_test(c, no_segment_at_all);
 	tcase_add_test(c, other_versions);
+	tcase_add_test(c, through_memory);
 	tcase_add_test(c, the_tool_on_garbage);
 	return run_case(c);
 }
