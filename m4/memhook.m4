@@ -54,3 +54,16 @@ AS_CASE([$memhook_libdir],
 	[MEMHOOK_PRELOAD=$memhook_libdir/libmemhook.so.1])
 AC_SUBST([MEMHOOK_PRELOAD])
 ])
+
+# MEMHOOK_SANITIZERS: flags for address and undefined behaviour, where a
+# program that has them also runs.
+AC_DEFUN([MEMHOOK_SANITIZERS], [
+	AC_MSG_CHECKING([for sanitizers])
+	memhook_had_cflags=$CFLAGS
+	memhook_flags='-fsanitize=address,undefined -fno-sanitize-recover=all'
+	CFLAGS="$CFLAGS $memhook_flags"
+	AC_RUN_IFELSE([AC_LANG_PROGRAM()], [], [memhook_flags=], [memhook_flags=])
+	CFLAGS=$memhook_had_cflags
+	AC_MSG_RESULT([${memhook_flags:-none}])
+	AC_SUBST([SANITIZERS], [$memhook_flags])
+])
