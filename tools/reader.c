@@ -9,10 +9,10 @@
 #include "stats.h"
 #include "sum.h"
 
-/* More than any segment of ours has; a bound for what a hostile one costs. */
+/* As much as any segment of ours has; a bound for what a hostile one costs. */
 #define OWNERS_LIMIT 65536
 #define SHARDS_LIMIT 4096
-#define AREAS_LIMIT 65536
+#define AREAS_LIMIT 4096
 #define OBJECTS_LIMIT 65536
 
 static int fail(struct reader *r, const char *why)
@@ -140,10 +140,17 @@ static int read_area(struct reader *r, uint32_t i, struct mh_area *a)
 	return 0;
 }
 
+/* Into zeroed memory, without the holes: an empty table costs nothing. */
 static int read_table(struct reader *r, uint32_t i, uint64_t offset, void *to,
 		      uint64_t size)
 {
-	return reader_read(r, area_at(r, i) + offset, to, size);
+	uint64_t at = area_at(r, i) + offset, next, from, until;
+
+	for (next = at; source_next(&r->source, next, at + size, &from, &until);
+	     next = until)
+		if (reader_read(r, from, (char *)to + (from - at), until - from))
+			return -1;
+	return 0;
 }
 
 struct tables {

@@ -124,7 +124,7 @@ unsigned read_everything(int fd, int null)
 			abort();
 		return 0;
 	}
-	/* An area costs what it costs: a few of them tell as much as 65,536. */
+	/* An area costs what it costs: a few of them tell as much as 4,096. */
 	for (i = 0; i < reader_slots(&r) && i < 4; i++) {
 		if (reader_slot(&r, i, &slot))
 			break;
