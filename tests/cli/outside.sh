@@ -190,6 +190,20 @@ else
 	echo "setuid has no effect here: not tried"
 fi
 
+# a FIFO by the segment's name in a mount namespace: opening it would block
+# shellcheck disable=SC2016 # the inner shell expands
+if unshare --mount sh -c 'mount -t tmpfs none "$1"' - "$work/jail" 2> /dev/null; then
+	start "a FIFO" unshare --mount sh -c 'mount -t tmpfs none "$1" && cd "$1" &&
+		mkdir old && mkfifo memfd:memhook && pivot_root . old && cd / &&
+		exec 5<> /memfd:memhook 6< /memfd:memhook 5>&- && echo $$ &&
+		kill -STOP $$' - "$work/jail"
+	[ "$(readlink "/proc/$pid/fd/6")" = /memfd:memhook ] ||
+		fail "no FIFO by that name: nothing is proved"
+	refused "a FIFO by the segment's name" 'not hooked'
+else
+	echo "no mount namespaces here: not tried"
+fi
+
 # in another PID namespace: there it is number 1
 apart=(unshare --pid --fork --kill-child --mount-proc)
 "${apart[@]}" true 2> /dev/null || {
