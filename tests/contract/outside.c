@@ -19,8 +19,8 @@
 #define THREADS 16
 #define OWNERS 24
 #define SLOTS 512
-#define ROUNDS 12
-#define READS 40 /* of each round */
+#define ROUNDS 6
+#define READS 15 /* of each round */
 
 enum phase { REST, RUN, END };
 
@@ -94,7 +94,8 @@ static void *work(void *arg)
 			step(&r);
 		m->resting++;
 		round++;
-		while (m->phase != END && (m->phase != RUN || m->round != round))
+		/* not RUN: whoever slept all of it through is missed at its end */
+		while (m->phase != END && m->round != round)
 			nap();
 		if (m->phase == END)
 			return NULL;
@@ -122,6 +123,18 @@ static void run_threads(void)
 }
 
 static struct live live;
+static pid_t observed;
+
+/* Waiting for one that has died would never end. */
+static void still_there(void)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	ck_assert_int_eq(waitid(P_PID, (id_t)observed, &info,
+				WEXITED | WNOHANG | WNOWAIT), 0);
+	ck_assert_msg(info.si_pid == 0, "it has ended: %d, %d", info.si_code,
+		      info.si_status);
+}
 
 static void sums(struct mh_snapshot *s, struct memhook_stats seen[OWNERS])
 {
@@ -191,8 +204,10 @@ static void while_they_run(struct memhook_stats seen[OWNERS])
 
 		sums(&s, seen);
 		reader_free(&s);
-		while (m->done == before) /* else nothing was tried */
+		while (m->done == before) { /* else nothing was tried */
+			still_there();
 			sched_yield();
+		}
 	}
 }
 
@@ -209,19 +224,24 @@ START_TEST(from_another_process)
 	pid = fork();
 	if (pid == 0)
 		run_threads();
-	while (!m->done)
+	observed = pid;
+	while (!m->done) {
+		still_there();
 		nap();
+	}
 	ck_assert_msg(live_open(&live, pid) == 0, "%s", live.error);
 	for (round = 0; round < ROUNDS; round++) {
 		while_they_run(seen);
 		stopped(pid, seen);
 		m->phase = REST;
-		while (m->resting < THREADS)
+		while (m->resting < THREADS) {
+			still_there();
 			nap();
+		}
 		at_rest(seen);
 		m->resting = 0;
-		m->round = round + 1;
 		m->phase = RUN;
+		m->round = round + 1;
 	}
 	m->phase = END;
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
