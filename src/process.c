@@ -69,7 +69,9 @@ static const char *started_as(void)
 	const char *path = (const char *)getauxval(AT_EXECFN);
 	struct stat by_name, file;
 
-	if (path && strcmp(base_name(path), base_name(mh_program_path)) &&
+	/* "/proc/self/exe" is no name. */
+	if (path && strncmp(path, "/proc/", 6) &&
+	    strcmp(base_name(path), base_name(mh_program_path)) &&
 	    stat(path, &by_name) == 0 && stat("/proc/self/exe", &file) == 0 &&
 	    by_name.st_ino == file.st_ino && by_name.st_dev == file.st_dev)
 		return base_name(path);
