@@ -2,6 +2,11 @@
 /* What only jemalloc's control interface can tell or do. */
 #include "backend.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ranges.h"
+
 int memhook_je_mallctl(const char *name, void *old, size_t *old_size, void *new_,
 		       size_t new_size);
 
@@ -38,4 +43,62 @@ void mh_backend_trim(void)
 {
 	memhook_je_mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
 	memhook_je_mallctl(PURGE_ALL, NULL, NULL, NULL, 0);
+}
+
+/*
+ * What jemalloc maps, and how: the private copy calls these instead of
+ * libc's, so that readers can tell its memory from the program's own.
+ */
+void *memhook_je_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset);
+void *memhook_je_mmap64(void *at, size_t size, int prot, int flags, int fd,
+			off64_t offset);
+int memhook_je_munmap(void *p, size_t size);
+void *memhook_je_sbrk(intptr_t grow);
+
+static size_t whole_pages(size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (size + page - 1) & ~(page - 1);
+}
+
+void *memhook_je_mmap64(void *at, size_t size, int prot, int flags, int fd,
+			off64_t offset)
+{
+	void *p = mmap64(at, size, prot, flags, fd, offset);
+
+	if (p == MAP_FAILED)
+		return p;
+	if (flags & MAP_FIXED)
+		mh_range_remove(p, whole_pages(size));
+	mh_range_add(p, whole_pages(size), MH_RANGE_HEAP);
+	return p;
+}
+
+void *memhook_je_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
+{
+	return memhook_je_mmap64(at, size, prot, flags, fd, offset);
+}
+
+/* Out of the table first: another thread may get the same addresses. */
+int memhook_je_munmap(void *p, size_t size)
+{
+	mh_range_remove(p, whole_pages(size));
+	return munmap(p, size);
+}
+
+/* Only with MALLOC_CONF=dss:..., or when mmap fails. */
+void *memhook_je_sbrk(intptr_t grow)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	void *p = sbrk(grow);
+	uintptr_t start = (uintptr_t)p & ~(page - 1);
+
+	if (p != (void *)-1 && grow > 0) {
+		size_t size = whole_pages((uintptr_t)p + (uintptr_t)grow - start);
+
+		mh_range_remove((void *)start, size);
+		mh_range_add((void *)start, size, MH_RANGE_HEAP);
+	}
+	return p;
 }

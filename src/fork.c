@@ -17,6 +17,7 @@
 #include "object.h"
 #include "owner.h"
 #include "process.h"
+#include "ranges.h"
 #include "watch.h"
 
 static struct mh_sum *copy;  /* by row */
@@ -154,6 +155,7 @@ int mh_fork_map_copy(void)
 
 	if (p == MAP_FAILED)
 		return -1;
+	mh_range_add(p, (size_t)mh_area->owners_max * sizeof(*copy), MH_RANGE_OWN);
 	copy = p;
 	return 0;
 }

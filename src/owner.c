@@ -7,6 +7,7 @@
 
 #include "account.h"
 #include "process.h"
+#include "ranges.h"
 
 /*
  * name -> row: buckets and chains in private memory, touched only as far as
@@ -35,6 +36,7 @@ int mh_owners_init(void)
 
 	if (p == MAP_FAILED)
 		return -1;
+	mh_range_add(p, 2 * size, MH_RANGE_OWN);
 	bucket = (uint32_t *)p;
 	chain = (uint32_t *)(p + size);
 	bucket_mask = mh_area->owners_max - 1; /* a power of two */

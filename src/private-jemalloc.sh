@@ -35,7 +35,12 @@ for name in malloc calloc realloc free memalign sdallocx mallctl; do
 	}
 done
 
-$OBJCOPY -D --redefine-syms="$work/names" "$work/all.a"
+# Where its memory lies is ours to note: see src/ranges.h.
+for call in mmap mmap64 munmap sbrk; do
+	echo "$call memhook_je_$call"
+done > "$work/calls"
+
+$OBJCOPY -D --redefine-syms="$work/names" --redefine-syms="$work/calls" "$work/all.a"
 # shellcheck disable=SC2086 # CC may carry options, as in "gcc -m32"
 $CC -nostdlib -no-pie -r -o "$work/one.o" -Wl,--whole-archive "$work/all.a"
 {

@@ -76,6 +76,11 @@ static inline int mh_shard_is_open(uint32_t s)
 		       (s % 64) & 1;
 }
 
+static inline struct mh_range *mh_area_ranges(const struct mh_area *a)
+{
+	return (struct mh_range *)((char *)a + a->ranges_offset);
+}
+
 static inline struct mh_owner *mh_owners(const struct mh_area *a)
 {
 	return (struct mh_owner *)((char *)a + a->owners_offset);

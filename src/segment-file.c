@@ -27,6 +27,9 @@ void mh_area_layout(struct mh_area *area, uint32_t owners_max, uint32_t shards_m
 
 	area->owners_max = owners_max;
 	area->shards_max = shards_max;
+	/* In the space behind the header, which ends a page that exists anyway. */
+	area->ranges_max = MH_RANGES_MAX;
+	area->ranges_offset = round_up(sizeof(*area), 64);
 	area->owners_offset = at;
 	at = round_up(at + owners * sizeof(struct mh_owner), TABLE_ALIGN);
 	area->coarse_offset = at;

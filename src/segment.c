@@ -16,6 +16,7 @@
 
 #include "account.h"
 #include "process.h"
+#include "ranges.h"
 #include "segment-file.h"
 #include "slot.h"
 
@@ -115,7 +116,17 @@ static char *map_own(uint64_t offset, size_t size)
 		return map_part(my_offset + offset, size);
 	p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
 		 0);
-	return p == MAP_FAILED ? NULL : p;
+	if (p == MAP_FAILED)
+		return NULL;
+	mh_range_add(p, size, MH_RANGE_OWN);
+	return p;
+}
+
+/* The counterpart: what is in the file is in no range. */
+static void unmap_own(void *p, size_t size)
+{
+	mh_range_remove(p, size);
+	munmap(p, size);
 }
 
 /* A used area is emptied, which gives its memory back, too. */
@@ -126,7 +137,7 @@ static void empty_area(const struct mh_area *layout)
 	if (!p)
 		return;
 	madvise(p, layout->area_size, MADV_REMOVE);
-	munmap(p, layout->area_size);
+	unmap_own(p, layout->area_size);
 }
 
 /*
@@ -167,7 +178,7 @@ static struct mh_area *open_area(const struct mh_area *layout)
 	madvise(area, layout->shards_offset, MADV_DONTDUMP);
 	madvise(area, layout->shards_offset, MADV_NOHUGEPAGE);
 	if (mprotect(area, layout->shards_offset, PROT_READ | PROT_WRITE)) {
-		munmap(area, layout->shards_offset);
+		unmap_own(area, layout->shards_offset);
 		return NULL;
 	}
 	*area = *layout;
@@ -245,6 +256,7 @@ struct mh_area *mh_segment_claim(void)
 	if (!area)
 		return NULL;
 	mh_area = area;
+	mh_ranges_show(area);
 	name_rows(area);
 	if (mh_shard_open(0))
 		return NULL;
@@ -264,7 +276,7 @@ void mh_segment_drop_shards(struct mh_area *parents)
 		char *chunk = atomic_load(&mh_chunks[c]);
 
 		if (chunk)
-			munmap(chunk, size);
+			unmap_own(chunk, size);
 		atomic_store(&mh_chunks[c], NULL);
 	}
 	memset((void *)mh_shards_open, 0, sizeof(mh_shards_open));
@@ -272,7 +284,7 @@ void mh_segment_drop_shards(struct mh_area *parents)
 
 void mh_segment_drop(struct mh_area *parents)
 {
-	munmap(parents, parents->shards_offset);
+	unmap_own(parents, parents->shards_offset);
 	if (my_slot)
 		atomic_store(&my_slot->state, MH_SLOT_LIVE);
 }
@@ -317,7 +329,7 @@ static int map_chunk(uint32_t c)
 	madvise(chunk, size, MADV_DONTDUMP);
 	madvise(chunk, size, MADV_NOHUGEPAGE);
 	if (!atomic_compare_exchange_strong(&mh_chunks[c], &none, chunk))
-		munmap(chunk, size);
+		unmap_own(chunk, size);
 	return 0;
 }
 

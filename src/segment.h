@@ -12,6 +12,7 @@
  *     areas_offset      area 0, area 1, ... each areas_stride bytes apart
  *
  *     area + 0               struct mh_area
+ *     area + ranges_offset   struct mh_range  [ranges_max]   the allocator's memory, and ours
  *     area + owners_offset   struct mh_owner  [owners_max]
  *     area + coarse_offset   struct mh_coarse [owners_max]
  *     area + base_offset     struct mh_row    [owners_max]   what a reused row began with
@@ -141,6 +142,19 @@ struct mh_published {
 	_Atomic uint64_t rss_bytes;
 };
 
+/*
+ * A stretch of the allocator's memory, or of ours outside the segment.  Any
+ * order, no two overlap; start 0: none.  They change under a reader's eyes.
+ */
+struct mh_range {
+	_Atomic uint64_t start; /* address, | MH_RANGE_IS_OWN when it is ours */
+	_Atomic uint64_t end;
+};
+
+#define MH_RANGE_IS_OWN UINT64_C(1) /* addresses are whole pages */
+
+#define MH_RANGES_MAX 1024
+
 #define MH_SHARD_WORDS 64 /* shards_max is at most 64 x 64 */
 
 struct mh_area {
@@ -150,8 +164,9 @@ struct mh_area {
 	uint32_t owners_max;
 	uint32_t shards_max;
 	uint32_t objects_max;
-	uint32_t pad;
-	uint64_t owners_offset;  /* all from the start of the area */
+	uint32_t ranges_max;
+	uint64_t ranges_offset;  /* all from the start of the area */
+	uint64_t owners_offset;
 	uint64_t coarse_offset;
 	uint64_t base_offset;
 	uint64_t objects_offset;
@@ -168,7 +183,7 @@ struct mh_area {
 	_Atomic uint32_t owners_used;      /* rows below this may be in use */
 	_Atomic uint32_t shards_used;      /* shards below this may hold counts */
 	_Atomic uint32_t objects_used;     /* objects below this are complete */
-	uint32_t pad2;
+	_Atomic uint32_t ranges_lost;      /* stretches that found no place */
 	_Atomic uint64_t mismatched;       /* new/free, delete/malloc, wrong size */
 	_Atomic uint64_t foreign_ignored;  /* pointers passed over on request */
 	_Atomic uint64_t private_bytes;    /* our own memory outside the segment */
@@ -183,6 +198,7 @@ _Static_assert(sizeof(struct mh_object) == 512, "object: part of the format");
 _Static_assert(sizeof(struct mh_shard_end) == 64, "shard's end: part of the format");
 _Static_assert(sizeof(struct mh_coarse) == 64, "coarse: part of the format");
 _Static_assert(sizeof(struct mh_slot) == 64, "slot: part of the format");
+_Static_assert(sizeof(struct mh_range) == 16, "range: part of the format");
 _Static_assert(sizeof(struct mh_area) <= 4096, "area header: one page");
 
 /*

@@ -8,6 +8,7 @@
 #include "account.h"
 #include "owner.h"
 #include "process.h"
+#include "ranges.h"
 #include "watch.h"
 
 static struct mh_hot no_line;
@@ -42,6 +43,7 @@ int mh_lines_map(void)
 		munmap(p, size);
 		return -1;
 	}
+	mh_range_add(p, size, MH_RANGE_OWN);
 	lines = p;
 	mh_proc = (struct mh_proc *)p;
 	return 0;
@@ -57,6 +59,7 @@ int mh_caches_map(void)
 		return -1;
 	madvise(p, size, MADV_WIPEONFORK);
 	madvise(p, size, MADV_NOHUGEPAGE);
+	mh_range_add(p, size, MH_RANGE_OWN);
 	caches = p;
 	return 0;
 }

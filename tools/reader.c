@@ -119,6 +119,7 @@ static int read_area(struct reader *r, uint32_t i, struct mh_area *a)
 		return fail(r, "broken segment: no area where one should be");
 	if (!a->owners_max || a->owners_max > OWNERS_LIMIT || !a->shards_max ||
 	    a->shards_max > SHARDS_LIMIT || a->area_size > r->run.areas_stride ||
+	    !fits(a, a->ranges_offset, a->ranges_max, sizeof(struct mh_range)) ||
 	    !fits(a, a->owners_offset, a->owners_max, sizeof(struct mh_owner)) ||
 	    !fits(a, a->coarse_offset, a->owners_max, sizeof(struct mh_coarse)) ||
 	    !fits(a, a->base_offset, a->owners_max, sizeof(struct mh_row)) ||
