@@ -58,8 +58,10 @@ void *mh_publish_alloc(struct mh_hot *h, uint64_t owner, void *block)
 void mh_publish_free(struct mh_hot *h, uint64_t owner)
 {
 	publish_row(h, owner);
-	if (h->net >> MH_STEP_BITS)
+	if (h->net >> MH_STEP_BITS) {
 		mh_publish_net(h);
+		mh_heap_tick_freed();
+	}
 }
 
 void mh_shared_alloc(uint64_t owner, size_t size)

@@ -10,8 +10,9 @@
 int memhook_je_mallctl(const char *name, void *old, size_t *old_size, void *new_,
 		       size_t new_size);
 
-/* MALLCTL_ARENAS_ALL of jemalloc(3): every arena at once. */
+/* MALLCTL_ARENAS_ALL of jemalloc(3), 4096: every arena at once. */
 #define PURGE_ALL "arena.4096.purge"
+#define STATS_ALL "stats.arenas.4096."
 
 static int number(const char *name, uint64_t *n)
 {
@@ -34,15 +35,22 @@ int mh_backend_numbers(struct mh_heap *heap)
 	    number("stats.resident", &heap->resident) ||
 	    number("stats.metadata", &heap->metadata) ||
 	    number("stats.mapped", &heap->mapped) ||
-	    number("stats.retained", &heap->retained))
+	    number("stats.retained", &heap->retained) ||
+	    number(STATS_ALL "tcache_bytes", &heap->cached) ||
+	    number(STATS_ALL "pdirty", &heap->dirty))
 		return -1;
+	heap->dirty *= (uint64_t)sysconf(_SC_PAGESIZE);
 	return 0;
 }
 
-void mh_backend_trim(void)
+int mh_backend_trim(void)
 {
+	struct mh_heap heap = { 0 };
+
 	memhook_je_mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+	mh_backend_numbers(&heap);
 	memhook_je_mallctl(PURGE_ALL, NULL, NULL, NULL, 0);
+	return heap.dirty > 0;
 }
 
 /*

@@ -47,11 +47,13 @@ struct mh_heap {
 	uint64_t active;    /* in pages that hold at least one block */
 	uint64_t resident;  /* in pages that may be in memory, caches included */
 	uint64_t metadata;  /* the allocator's own */
+	uint64_t cached;    /* of allocated: freed blocks in its threads' caches */
+	uint64_t dirty;     /* of resident: free pages that it keeps */
 	uint64_t mapped;
 	uint64_t retained;
 };
 
 int mh_backend_numbers(struct mh_heap *heap); /* 0, or -1: not known */
-void mh_backend_trim(void);
+int mh_backend_trim(void); /* 1 when there was something to give back */
 
 #endif /* MH_BACKEND_H */

@@ -50,6 +50,7 @@ extern const uint16_t mh_bin_at[MH_HELD_MAX / 16 + 1];
 
 void mh_cache_init(struct mh_cache *cache);
 void mh_cache_flush(struct mh_cache *cache); /* all of it to the backend */
+uint64_t mh_cache_bytes(const struct mh_cache *cache); /* held; of any thread's */
 
 static inline struct mh_bin *mh_bin(struct mh_cache *cache, size_t size)
 {

@@ -13,9 +13,13 @@
 #include "diag.h"
 #include "owner.h"
 #include "process.h"
+#include "thread.h"
 #include "watch.h"
 
-#define TICK_MS 500
+#define TICK_NS (UINT64_C(100) * 1000000)
+#define SOON_NS (UINT64_C(1) * 1000000)
+#define MOVED_MIN (UINT64_C(256) << 10)
+#define GROWN_MIN (UINT64_C(1) << 20)
 
 /* Second number of /proc/self/statm: resident pages. */
 uint64_t mh_read_rss(void)
@@ -40,6 +44,30 @@ static void put(_Atomic uint64_t *to, uint64_t n)
 	atomic_store_explicit(to, n, MH_RELAXED);
 }
 
+static uint64_t live(void)
+{
+	int64_t n = atomic_load_explicit(&mh_area->total.live_bytes, MH_RELAXED);
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+static uint64_t less(uint64_t n, uint64_t other)
+{
+	return n > other ? n - other : 0;
+}
+
+/* The backend's, and freed blocks that our caches hold count as cached, too. */
+static int heap_numbers(struct mh_heap *heap)
+{
+	int rc = mh_backend_numbers(heap);
+
+	if (mh_process_ready())
+		heap->cached += mh_caches_bytes();
+	if (heap->cached > heap->allocated)
+		heap->cached = heap->allocated; /* threads were at it */
+	return rc;
+}
+
 void mh_heap_publish(void)
 {
 	struct mh_published *p = &mh_area->published;
@@ -47,11 +75,14 @@ void mh_heap_publish(void)
 	int saved = errno;
 
 	mh_thread_owners_rename();
-	if (mh_backend_numbers(&heap) == 0) {
+	if (heap_numbers(&heap) == 0) {
 		put(&p->allocated_bytes, heap.allocated);
 		put(&p->active_bytes, heap.active);
 		put(&p->resident_bytes, heap.resident);
 		put(&p->metadata_bytes, heap.metadata);
+		put(&p->cached_bytes, heap.cached);
+		put(&p->dirty_bytes, heap.dirty);
+		put(&p->live_bytes, live());
 		put(&p->rss_bytes, mh_read_rss());
 		put(&mh_area->private_bytes, mh_lines_bytes() + mh_limits_bytes());
 		/* release: a reader that sees the time sees the numbers */
@@ -61,35 +92,88 @@ void mh_heap_publish(void)
 	errno = saved;
 }
 
-void mh_heap_tick(void)
+static uint64_t clock_ns(clockid_t clock)
 {
-	static _Atomic uint64_t next;
 	struct timespec t;
-	uint64_t now, due = atomic_load_explicit(&next, MH_RELAXED);
 
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-	now = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-	if (now < due)
-		return;
-	/* relaxed: whoever wins publishes, nothing else hangs on it */
-	if (atomic_compare_exchange_strong_explicit(&next, &due, now + TICK_MS,
-						    MH_RELAXED, MH_RELAXED) &&
-	    due != 0) /* not in the first half second: start-up stays cheap */
-		mh_heap_publish();
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+/* relaxed, all of it: whoever wins publishes, nothing else hangs on it */
+static struct {
+	_Atomic uint64_t last_ns; /* when it began; 0: never yet */
+	_Atomic uint64_t took_ns;
+	_Atomic uint64_t live;    /* then */
+	_Atomic uint64_t highest; /* ever at such a time */
+} tick;
+
+static uint64_t get(const _Atomic uint64_t *from)
+{
+	return atomic_load_explicit(from, MH_RELAXED);
+}
+
+/*
+ * How soon after the last time?  A process that falls idle must not be left
+ * with old numbers, but publishing costs some microseconds, the first time
+ * more than a hundred: at once when the heap is larger than ever by half,
+ * which can be but some thirty times; soon when it changed by an eighth; but
+ * for no more than 1 % of the time.
+ */
+static uint64_t wait_ns(uint64_t now)
+{
+	uint64_t last = get(&tick.live), top = get(&tick.highest);
+	uint64_t moved = now > last ? now - last : last - now;
+	uint64_t soon = 100 * get(&tick.took_ns);
+
+	if (now > top + top / 2 && now - top >= GROWN_MIN)
+		return 0;
+	if (moved < MOVED_MIN || moved <= last / 8)
+		return soon > TICK_NS ? soon : TICK_NS;
+	return soon > SOON_NS ? soon : SOON_NS;
+}
+
+void mh_heap_tick(void)
+{
+	uint64_t last = get(&tick.last_ns), now = live(), wait = wait_ns(now);
+	uint64_t now_ns, began;
+
+	/* The coarse one is cheaper, and good enough for what is not urgent. */
+	now_ns = clock_ns(wait < TICK_NS ? CLOCK_MONOTONIC : CLOCK_MONOTONIC_COARSE);
+
+	/* The time counts from the first call: start-up stays cheap. */
+	if ((last && now_ns < last + wait) ||
+	    !atomic_compare_exchange_strong_explicit(&tick.last_ns, &last, now_ns,
+						     MH_RELAXED, MH_RELAXED) ||
+	    (!last && wait))
+		return;
+	began = clock_ns(CLOCK_MONOTONIC);
+	put(&tick.live, now);
+	if (now > get(&tick.highest))
+		put(&tick.highest, now);
+	mh_heap_publish();
+	put(&tick.took_ns, clock_ns(CLOCK_MONOTONIC) - began);
+}
+
+void mh_heap_tick_freed(void)
+{
+	if (get(&tick.live) >= live() + MOVED_MIN)
+		mh_heap_tick();
+}
+
+/* As glibc has it: arena = uordblks + fordblks, keepcost is what trim gives. */
 struct mallinfo2 mh_mallinfo2(void)
 {
 	struct mallinfo2 info = { 0 };
 	struct mh_heap heap;
 
-	if (mh_backend_numbers(&heap))
+	if (heap_numbers(&heap))
 		return info;
-	info.arena = heap.mapped;
-	info.uordblks = heap.allocated;
-	info.fordblks = heap.active > heap.allocated ? heap.active - heap.allocated : 0;
-	info.keepcost = heap.resident > heap.active ? heap.resident - heap.active : 0;
-	info.usmblks = heap.resident;
+	info.uordblks = heap.allocated - heap.cached;
+	info.arena = heap.active + heap.dirty;
+	info.fordblks = less(info.arena, info.uordblks);
+	info.fsmblks = heap.cached;
+	info.keepcost = heap.dirty;
 	return info;
 }
 
@@ -110,11 +194,13 @@ int mh_malloc_info(int options, FILE *stream)
 
 	if (options != 0)
 		return EINVAL;
-	if (mh_backend_numbers(&heap))
+	if (heap_numbers(&heap))
 		return EIO;
 	mh_put(&o, "<malloc version=\"memhook-1\">\n");
 	put_element(&o, "allocated", heap.allocated);
+	put_element(&o, "cached", heap.cached);
 	put_element(&o, "active", heap.active);
+	put_element(&o, "dirty", heap.dirty);
 	put_element(&o, "resident", heap.resident);
 	put_element(&o, "metadata", heap.metadata);
 	put_element(&o, "mapped", heap.mapped);

@@ -10,8 +10,12 @@
 /* Into the segment, with the time.  Takes some 10 microseconds. */
 void mh_heap_publish(void);
 
-/* The same, at most every half second: for cold events of the hot path. */
+/*
+ * The same when the last time is long ago, or the heap has changed since: for
+ * cold events of the hot path.
+ */
 void mh_heap_tick(void);
+void mh_heap_tick_freed(void); /* after a free */
 
 /* Resident bytes of this process now; 0: not known. */
 uint64_t mh_read_rss(void);

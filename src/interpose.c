@@ -9,6 +9,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,15 +227,21 @@ EXPORT struct mallinfo2 mallinfo2(void)
 	return mh_mallinfo2();
 }
 
+/* glibc's wraps around; "at least 2 GiB" is nearer to the truth. */
+static int narrow(size_t n)
+{
+	return n < INT_MAX ? (int)n : INT_MAX;
+}
+
 EXPORT struct mallinfo mallinfo(void)
 {
 	struct mallinfo2 wide = mallinfo2();
 
-	return (struct mallinfo){ .arena = (int)wide.arena,
-				  .usmblks = (int)wide.usmblks,
-				  .uordblks = (int)wide.uordblks,
-				  .fordblks = (int)wide.fordblks,
-				  .keepcost = (int)wide.keepcost };
+	return (struct mallinfo){ .arena = narrow(wide.arena),
+				  .fsmblks = narrow(wide.fsmblks),
+				  .uordblks = narrow(wide.uordblks),
+				  .fordblks = narrow(wide.fordblks),
+				  .keepcost = narrow(wide.keepcost) };
 }
 
 /* glibc's tuning knobs have nothing to turn here: 0 says "not done". */
@@ -252,8 +259,7 @@ EXPORT int malloc_trim(size_t pad)
 	(void)pad;
 	if (h)
 		mh_cache_flush(h->cache);
-	mh_backend_trim();
-	return 1;
+	return mh_backend_trim();
 }
 
 EXPORT void malloc_stats(void)

@@ -322,6 +322,18 @@ int mh_threads_use(uint64_t row)
 	return 0;
 }
 
+uint64_t mh_caches_bytes(void)
+{
+	uint64_t bytes = 0;
+	struct mh_hot *h;
+	uint32_t s;
+
+	for_each_line(h, s)
+		bytes += mh_cache_bytes(cache_of(s));
+	(void)h;
+	return bytes;
+}
+
 unsigned mh_threads_attached(void)
 {
 	unsigned word, n = 0;

@@ -107,6 +107,7 @@ int mh_lines_map(void);     /* the hot lines; 0 or -1 */
 int mh_caches_map(void);    /* the caches: 0 or -1 */
 void mh_lines_wipe(void);   /* for kernels without MADV_WIPEONFORK */
 uint64_t mh_lines_bytes(void);
+uint64_t mh_caches_bytes(void); /* what all threads' ready blocks hold */
 struct mh_hot *mh_line(uint32_t shard);
 
 #endif /* MH_THREAD_H */

@@ -5,7 +5,7 @@
 set -u
 : "${MEMHOOK_LIBRARY:?}" "${top_builddir:?}"
 failed=0
-for name in aligned children cxx interchange loading malloc threads; do
+for name in aligned children cxx heap interchange loading malloc threads; do
 	LD_PRELOAD=$MEMHOOK_LIBRARY "$top_builddir/tests/contract/$name-plain" || failed=1
 done
 exit $failed
