@@ -81,6 +81,11 @@ static inline struct mh_range *mh_area_ranges(const struct mh_area *a)
 	return (struct mh_range *)((char *)a + a->ranges_offset);
 }
 
+static inline struct mh_maps *mh_area_maps(const struct mh_area *a)
+{
+	return (struct mh_maps *)((char *)a + a->maps_offset);
+}
+
 static inline struct mh_owner *mh_owners(const struct mh_area *a)
 {
 	return (struct mh_owner *)((char *)a + a->owners_offset);

@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+#include "bridge.h"
+
+#define NAMES_SHOWN 5
+
 /* A cell under construction. */
 struct cell {
 	char text[48];
@@ -105,6 +109,13 @@ static size_t name(struct mh_out *o, const char *s, size_t room)
 		mh_out_str(o, c);
 	}
 	return shown;
+}
+
+static const char *last_part(const char *path)
+{
+	const char *slash = *path == '/' ? strrchr(path, '/') : NULL;
+
+	return slash && slash[1] ? slash + 1 : path;
 }
 
 static void name_cell(struct mh_out *o, const char *s, const char *suffix)
@@ -259,42 +270,102 @@ static void bridge_line(struct mh_out *o, const char *label, int64_t n)
 	mh_out_str(o, "\n");
 }
 
-/* The parts sum to RSS by construction: the last one is the rest. */
+/* The greatest few; they add up to the line above them. */
+static void bridge_names(struct mh_out *o, const struct mh_maps_list *l)
+{
+	uint64_t rest = l->rest_bytes;
+	uint32_t i;
+
+	if (l->used < 2)
+		return;
+	for (i = NAMES_SHOWN; i < l->used; i++)
+		rest += l->entry[i].rss_bytes;
+	for (i = 0; i < l->used && i < NAMES_SHOWN; i++) {
+		mh_out_str(o, "    ");
+		spaces(o, MH_NAME_WIDTH - 6 - name(o, last_part(l->entry[i].name),
+						MH_NAME_WIDTH - 6));
+		bytes(o, l->entry[i].rss_bytes, 13);
+		mh_out_str(o, "\n");
+	}
+	if (rest)
+		bridge_line(o, "    the rest", (int64_t)rest);
+}
+
+static void bridge_heap(struct mh_out *o, const struct mh_snapshot *s,
+			const struct mh_bridge *b)
+{
+	bridge_line(o, "  live", (int64_t)s->totals.live_bytes);
+	bridge_line(o, "  cookies, 16 bytes a block", (int64_t)s->process.cookie_bytes);
+	if (s->process.allocator_time_ms) {
+		bridge_line(o, "  rounding to size classes", b->rounding);
+		bridge_line(o, "  freed blocks kept ready", b->cached);
+		bridge_line(o, "  free space beside blocks", b->slack);
+		bridge_line(o, "  free pages kept (dirty)", b->dirty);
+		bridge_line(o, "  the allocator's tables", b->tables);
+	}
+	if (b->unsplit)
+		bridge_line(o, "  allocator's, not told apart", b->unsplit);
+	if (b->not_resident)
+		bridge_line(o, "  of these not resident", b->not_resident);
+	bridge_line(o, "  memhook itself", b->memhook);
+}
+
+static void bridge_rest(struct mh_out *o, const struct mh_maps *m,
+			const struct mh_bridge *b)
+{
+	bridge_line(o, "  stacks", b->stack);
+	bridge_line(o, "  files: code and data", b->file);
+	bridge_names(o, &m->files);
+	if (b->shared) {
+		bridge_line(o, "  shared memory", b->shared);
+		bridge_names(o, &m->shared);
+	}
+	bridge_line(o, "  other anonymous memory", b->anonymous);
+	bridge_names(o, &m->anonymous);
+}
+
+static void age(struct mh_out *o, const char *what, uint64_t now, uint64_t then)
+{
+	if (now <= then + 1000)
+		return;
+	mh_out_str(o, "  (");
+	mh_out_str(o, what);
+	mh_out_u64(o, (now - then) / 1000);
+	mh_out_str(o, " s old)\n");
+}
+
+/* The parts add up to the RSS by construction: "other" is the rest. */
 static void bridge(struct mh_out *o, const struct mh_snapshot *s)
 {
 	const struct mh_process *p = &s->process;
-	uint64_t ours = s->totals.live_bytes + p->cookie_bytes;
-	int64_t rounding = 0, caches = 0;
+	uint64_t now = s->time_unix_ms;
+	struct mh_bridge b;
 
-	if (p->allocator_time_ms) {
-		rounding = (int64_t)(p->allocator_allocated_bytes - ours);
-		caches = (int64_t)(p->allocator_resident_bytes -
-				   p->allocator_allocated_bytes);
-	}
+	mh_bridge(s, &b);
 	mh_out_str(o, "\nFrom live bytes to resident memory\n");
-	bridge_line(o, "  live", (int64_t)s->totals.live_bytes);
-	bridge_line(o, "  cookies, 16 bytes a block", (int64_t)p->cookie_bytes);
-	if (p->allocator_time_ms) {
-		bridge_line(o, "  size classes, cached blocks", rounding);
-		bridge_line(o, "  allocator's pages and caches", caches);
-	}
-	bridge_line(o, "  memhook itself", (int64_t)p->memhook_bytes);
+	bridge_heap(o, s, &b);
+	if (s->maps)
+		bridge_rest(o, s->maps, &b);
+	else
+		mh_out_str(o, "  stacks, files, other memory     not known\n");
 	if (p->rss_bytes) {
-		bridge_line(o, "  not malloc: code, stacks ..",
-			    (int64_t)(p->rss_bytes - ours - p->memhook_bytes) -
-				    rounding - caches);
+		bridge_line(o, "  other", b.other);
 		bridge_line(o, "  = resident (RSS)", (int64_t)p->rss_bytes);
+	} else {
+		mh_out_str(o, "  resident memory                 not known\n");
 	}
 	if (p->max_rss_bytes)
 		bridge_line(o, "  highest RSS", (int64_t)p->max_rss_bytes);
 	if (!p->allocator_time_ms)
 		mh_out_str(o, "  (the allocator's own numbers were not published"
 			      " yet)\n");
-	else if (s->time_unix_ms > p->allocator_time_ms + 1000) {
-		mh_out_str(o, "  (the allocator's numbers are ");
-		mh_out_u64(o, (s->time_unix_ms - p->allocator_time_ms) / 1000);
-		mh_out_str(o, " s old)\n");
-	}
+	else
+		age(o, "the allocator's numbers are ", now, p->allocator_time_ms);
+	if (s->maps)
+		age(o, "the resident ones are ", now, s->maps->time_unix_ms);
+	if (s->maps && s->maps->ranges_lost)
+		mh_out_str(o, "  (some of the allocator's memory is counted as"
+			      " anonymous)\n");
 }
 
 static const char *title(const char *by)

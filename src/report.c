@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bridge.h"
+
 void mh_out_init(struct mh_out *o, int fd)
 {
 	o->fd = fd;
@@ -111,6 +113,14 @@ static void number(struct mh_out *o, const char *key, uint64_t n)
 	mh_out_str(o, key);
 	mh_out_str(o, "\":");
 	mh_out_u64(o, n);
+}
+
+static void integer(struct mh_out *o, const char *key, int64_t n)
+{
+	mh_out_str(o, ",\"");
+	mh_out_str(o, key);
+	mh_out_str(o, n < 0 ? "\":-" : "\":");
+	mh_out_u64(o, (uint64_t)(n < 0 ? -n : n));
 }
 
 static void string(struct mh_out *o, const char *key, const char *s)
@@ -227,8 +237,56 @@ static void owner(struct mh_out *o, const struct mh_snapshot *snap,
 	put(o, '}');
 }
 
-static void process(struct mh_out *o, const struct mh_process *p)
+/* {"name":...,"rss_bytes":...}; what is not listed is the last, "(others)". */
+static void names(struct mh_out *o, const char *key, const struct mh_maps_list *l)
 {
+	uint32_t i, n = l->used + (l->rest_bytes != 0);
+
+	mh_out_str(o, ",\"");
+	mh_out_str(o, key);
+	mh_out_str(o, "\":[");
+	for (i = 0; i < n; i++) {
+		mh_out_str(o, i ? ",{\"name\":" : "{\"name\":");
+		mh_out_json(o, i < l->used ? l->entry[i].name : "(others)");
+		number(o, "rss_bytes",
+		       i < l->used ? l->entry[i].rss_bytes : l->rest_bytes);
+		put(o, '}');
+	}
+	put(o, ']');
+}
+
+static void bridge(struct mh_out *o, const struct mh_snapshot *s)
+{
+	const struct mh_maps *m = s->maps;
+	struct mh_bridge b;
+
+	mh_bridge(s, &b);
+	integer(o, "allocator_rounding_bytes", b.rounding);
+	integer(o, "allocator_cached_bytes", b.cached);
+	integer(o, "allocator_slack_bytes", b.slack);
+	integer(o, "allocator_dirty_bytes", b.dirty);
+	integer(o, "allocator_table_bytes", b.tables);
+	integer(o, "allocator_unsplit_bytes", b.unsplit);
+	integer(o, "allocator_not_resident_bytes", b.not_resident);
+	integer(o, "stack_bytes", b.stack);
+	integer(o, "file_bytes", b.file);
+	integer(o, "shared_bytes", b.shared);
+	integer(o, "anonymous_bytes", b.anonymous);
+	integer(o, "other_bytes", b.other);
+	boolean(o, "smaps", m != NULL);
+	if (!m)
+		return;
+	number(o, "smaps_time_ms", m->time_unix_ms);
+	number(o, "heap_rss_bytes", m->heap_bytes);
+	names(o, "files", &m->files);
+	names(o, "shared", &m->shared);
+	names(o, "anonymous", &m->anonymous);
+}
+
+static void process(struct mh_out *o, const struct mh_snapshot *s)
+{
+	const struct mh_process *p = &s->process;
+
 	mh_out_str(o, ",\"process\":{\"rss_bytes\":");
 	mh_out_u64(o, p->rss_bytes);
 	number(o, "max_rss_bytes", p->max_rss_bytes);
@@ -237,8 +295,10 @@ static void process(struct mh_out *o, const struct mh_process *p)
 	number(o, "allocator_active_bytes", p->allocator_active_bytes);
 	number(o, "allocator_resident_bytes", p->allocator_resident_bytes);
 	number(o, "allocator_metadata_bytes", p->allocator_metadata_bytes);
+	number(o, "allocator_live_bytes", p->allocator_live_bytes);
 	number(o, "allocator_time_ms", p->allocator_time_ms);
 	number(o, "memhook_bytes", p->memhook_bytes);
+	bridge(o, s);
 	put(o, '}');
 }
 
@@ -271,7 +331,7 @@ void mh_report_json_open(struct mh_out *o, struct mh_snapshot *s)
 		owner(o, s, &s->owners[i]);
 	}
 	mh_out_str(o, "]");
-	process(o, &s->process);
+	process(o, s);
 	if (s->exit_kind != MH_EXIT_NONE) {
 		mh_out_str(o, s->exit_kind == MH_EXIT_CODE ? ",\"exit\":{\"code\":"
 							   : ",\"exit\":{\"signal\":");

@@ -25,6 +25,9 @@ struct mh_process {
 	uint64_t allocator_active_bytes;
 	uint64_t allocator_resident_bytes;
 	uint64_t allocator_metadata_bytes;
+	uint64_t allocator_cached_bytes; /* of allocated: freed blocks in caches */
+	uint64_t allocator_dirty_bytes;  /* of resident: free pages */
+	uint64_t allocator_live_bytes;   /* requested and live at that time, about */
 	uint64_t allocator_time_ms; /* unix ms at which they were taken; 0: never */
 	uint64_t memhook_bytes;     /* our own memory, segment included */
 };
@@ -61,6 +64,7 @@ struct mh_snapshot {
 	uint32_t table_rows, object_count;
 	struct mh_symbol *symbols; /* by row; NULL: nobody looked for any */
 	struct mh_process process;
+	struct mh_maps *maps; /* NULL: smaps was not read, or may not be */
 	enum mh_exit_kind exit_kind;
 	int exit_value; /* exit code or signal number */
 	int oom_killed; /* and that signal was the OOM killer's */
@@ -112,5 +116,8 @@ void mh_report_json(struct mh_out *o, struct mh_snapshot *s);
 /* A name, its live bytes and blocks, its peak: a line but for its end. */
 void mh_report_cells(struct mh_out *o, const char *name, const char *suffix,
 		     const struct memhook_stats *s);
+
+/* Its numbers come before those of the process, which are older or coarser. */
+void mh_use_maps(struct mh_snapshot *s, struct mh_maps *maps);
 
 #endif /* MH_REPORT_H */

@@ -30,6 +30,8 @@ void mh_area_layout(struct mh_area *area, uint32_t owners_max, uint32_t shards_m
 	/* In the space behind the header, which ends a page that exists anyway. */
 	area->ranges_max = MH_RANGES_MAX;
 	area->ranges_offset = round_up(sizeof(*area), 64);
+	area->maps_offset = round_up(area->ranges_offset +
+				     MH_RANGES_MAX * sizeof(struct mh_range), 4096);
 	area->owners_offset = at;
 	at = round_up(at + owners * sizeof(struct mh_owner), TABLE_ALIGN);
 	area->coarse_offset = at;

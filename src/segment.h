@@ -13,6 +13,7 @@
  *
  *     area + 0               struct mh_area
  *     area + ranges_offset   struct mh_range  [ranges_max]   the allocator's memory, and ours
+ *     area + maps_offset     struct mh_maps                   the last look at /proc/self/smaps
  *     area + owners_offset   struct mh_owner  [owners_max]
  *     area + coarse_offset   struct mh_coarse [owners_max]
  *     area + base_offset     struct mh_row    [owners_max]   what a reused row began with
@@ -158,6 +159,40 @@ struct mh_range {
 
 #define MH_RANGES_MAX 1024
 
+/* Resident bytes by name, the greatest first; `rest` is all that is not listed. */
+#define MH_MAPS_NAMES 20
+
+struct mh_maps_name {
+	uint64_t rss_bytes;
+	char name[104]; /* the end of a longer one */
+};
+
+struct mh_maps_list {
+	uint64_t rest_bytes;
+	uint32_t rest_names;
+	uint32_t used;
+	struct mh_maps_name entry[MH_MAPS_NAMES];
+};
+
+/*
+ * What /proc/PID/smaps says, by what it is: heap_bytes .. anonymous_bytes add
+ * up to rss_bytes, and each list to its class.
+ */
+struct mh_maps {
+	uint64_t time_unix_ms; /* 0: never looked */
+	uint64_t rss_bytes;
+	uint64_t heap_bytes;   /* of the allocator's mappings */
+	uint64_t memhook_bytes; /* segment and private memory */
+	uint64_t stack_bytes;
+	uint64_t file_bytes;
+	uint64_t shared_bytes;
+	uint64_t anonymous_bytes;
+	uint64_t heap_mapped_bytes; /* accessible, resident or not */
+	uint32_t ranges_lost;  /* 1: part of the heap is in anonymous_bytes */
+	uint32_t pad;
+	struct mh_maps_list files, shared, anonymous;
+};
+
 #define MH_SHARD_WORDS 64 /* shards_max is at most 64 x 64 */
 
 struct mh_area {
@@ -169,6 +204,7 @@ struct mh_area {
 	uint32_t objects_max;
 	uint32_t ranges_max;
 	uint64_t ranges_offset;  /* all from the start of the area */
+	uint64_t maps_offset;
 	uint64_t owners_offset;
 	uint64_t coarse_offset;
 	uint64_t base_offset;
@@ -202,6 +238,7 @@ _Static_assert(sizeof(struct mh_shard_end) == 64, "shard's end: part of the form
 _Static_assert(sizeof(struct mh_coarse) == 64, "coarse: part of the format");
 _Static_assert(sizeof(struct mh_slot) == 64, "slot: part of the format");
 _Static_assert(sizeof(struct mh_range) == 16, "range: part of the format");
+_Static_assert(sizeof(struct mh_maps) % 64 == 0, "maps: part of the format");
 _Static_assert(sizeof(struct mh_area) <= 4096, "area header: one page");
 
 /*

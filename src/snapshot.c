@@ -6,14 +6,17 @@
 #include "snapshot.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "account.h"
 #include "heapinfo.h"
+#include "maps.h"
 #include "owner.h"
 #include "process.h"
+#include "ranges.h"
 #include "report.h"
 #include "thread.h"
 
@@ -149,14 +152,63 @@ static void describe(const struct mh_area *area, struct mh_snapshot *snap)
 	snap->process.allocator_active_bytes = atomic_load(&p->active_bytes);
 	snap->process.allocator_resident_bytes = atomic_load(&p->resident_bytes);
 	snap->process.allocator_metadata_bytes = atomic_load(&p->metadata_bytes);
+	snap->process.allocator_cached_bytes = atomic_load(&p->cached_bytes);
+	snap->process.allocator_dirty_bytes = atomic_load(&p->dirty_bytes);
+	snap->process.allocator_live_bytes = atomic_load(&p->live_bytes);
 	snap->process.rss_bytes = mh_read_rss();
 	snap->process.cookie_bytes = snap->totals.live_blocks * area->cookie_size;
 	snap->process.memhook_bytes = own_bytes(area);
 }
 
+/* What is worked with lies in memory of its own: stacks may be small. */
+struct own_maps {
+	struct mh_maps_work work;
+	struct mh_maps maps;
+};
+
+static int look_at_maps(struct own_maps *own)
+{
+	int smaps = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC), rc;
+
+	if (smaps < 0)
+		return -1;
+	own->work.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	own->work.ranges = mh_ranges(&own->work.range_count);
+	rc = mh_maps_read(&own->work, smaps, &own->maps);
+	if (own->work.pagemap >= 0)
+		close(own->work.pagemap);
+	close(smaps);
+	own->maps.time_unix_ms = mh_unix_ms();
+	own->maps.ranges_lost = atomic_load(&mh_area->ranges_lost);
+	return rc;
+}
+
+static void *map_private(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void mh_maps_publish(void)
+{
+	struct own_maps *own = map_private(sizeof(*own));
+	struct mh_maps *to = mh_area_maps(mh_area);
+	int saved = errno;
+
+	if (!own)
+		return;
+	if (look_at_maps(own) == 0)
+		memcpy(to, &own->maps, sizeof(*to));
+	munmap(own, sizeof(*own));
+	errno = saved;
+}
+
 int memhook_report(int fd, int format)
 {
 	struct mh_snapshot snap = { 0 };
+	struct own_maps *own;
 	struct mh_out out;
 	size_t size;
 	uint32_t used;
@@ -168,14 +220,16 @@ int memhook_report(int fd, int format)
 	mh_attach();
 	mh_thread_owners_rename();
 	used = atomic_load(&mh_area->owners_used);
-	size = (size_t)used * sizeof(*snap.owners);
-	snap.owners = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (snap.owners == MAP_FAILED)
+	size = sizeof(*own) + (size_t)used * sizeof(*snap.owners);
+	own = map_private(size);
+	if (!own)
 		return -1;
+	snap.owners = (struct memhook_stats *)(own + 1);
 	collect(mh_area, &snap, used);
 	snap.consistent = collect(mh_area, &snap, used);
 	describe(mh_area, &snap);
+	if (look_at_maps(own) == 0)
+		mh_use_maps(&snap, &own->maps);
 	mh_out_init(&out, fd);
 	if (format == MEMHOOK_JSON) {
 		mh_report_json(&out, &snap);
@@ -184,7 +238,7 @@ int memhook_report(int fd, int format)
 		mh_report_text(&out, &snap);
 	}
 	mh_out_flush(&out);
-	munmap(snap.owners, size);
+	munmap(own, size);
 	errno = out.error ? out.error : errno;
 	return out.error ? -1 : 0;
 }

@@ -9,4 +9,7 @@
 void mh_owner_stats(const struct mh_area *area, uint32_t row, struct memhook_stats *s);
 void mh_total_stats(const struct mh_area *area, struct memhook_stats *s);
 
+/* What smaps says of us now, into the segment: for when we are gone. */
+void mh_maps_publish(void);
+
 #endif /* MH_SNAPSHOT_H */

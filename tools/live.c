@@ -8,6 +8,7 @@
 
 #include "ladder.h"
 #include "names.h"
+#include "smaps.h"
 #include "tool.h"
 
 static int fail(struct live *l, const char *why)
@@ -27,7 +28,7 @@ static int absent(struct live *l, const char *why)
  * The live slot of this pid; a program replaced by exec left older ones.  One
  * run may have processes of the same number in several PID namespaces.
  */
-static int find_slot(struct reader *r, int pid, uint32_t *found)
+int live_find(struct reader *r, int pid, uint32_t *found)
 {
 	uint64_t newest = 0, namespace = proc_namespace(pid);
 	int inner = proc_inner_pid(pid), have = 0;
@@ -64,7 +65,7 @@ static int open_ancestors(struct live *l)
 		if (ladder_open(up, &l->source, &why) != LADDER_FOUND)
 			continue;
 		if (reader_open_source(&l->reader, &l->source) == 0 &&
-		    find_slot(&l->reader, l->pid, &slot))
+		    live_find(&l->reader, l->pid, &slot))
 			return 0;
 		source_close(&l->source);
 	}
@@ -117,7 +118,7 @@ int live_read(struct live *l, struct mh_snapshot *s)
 
 	if (look_again(l))
 		return -1;
-	if (!find_slot(&l->reader, l->pid, &slot))
+	if (!live_find(&l->reader, l->pid, &slot))
 		return absent(l, "it has no counters in its segment (it has not"
 				 " allocated yet)");
 	if (reader_snapshot(&l->reader, slot, s))
@@ -131,6 +132,15 @@ int live_read(struct live *l, struct mh_snapshot *s)
 		return 0;
 	reader_free(s);
 	return absent(l, "it has ended");
+}
+
+void live_explain(struct live *l, struct mh_snapshot *s)
+{
+	struct mh_maps m;
+
+	if (smaps_read(&l->reader, l->slot, l->pid, &m) == 0 &&
+	    proc_start(l->pid) == l->started)
+		smaps_use(s, &m);
 }
 
 uint64_t live_segment(const struct live *l)

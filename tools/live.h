@@ -17,6 +17,9 @@ struct live {
 	int absent;           /* and that there was nothing to be read, nothing wrong */
 };
 
+/* The live slot of this pid, as it sees itself: 1, or 0 when there is none. */
+int live_find(struct reader *r, int pid, uint32_t *found);
+
 /* 0, or -1 with l->error. */
 int live_open(struct live *l, int pid);
 
@@ -25,6 +28,12 @@ int live_open(struct live *l, int pid);
  * have ended since, or its number may have gone to another one.
  */
 int live_read(struct live *l, struct mh_snapshot *s);
+
+/*
+ * What of it is resident, into a snapshot just read.  The kernel looks at each
+ * page for that: of a large process it takes longer than all the rest.
+ */
+void live_explain(struct live *l, struct mh_snapshot *s);
 
 /* What tells its segment from all others; its forked workers share it.  0: unknown. */
 uint64_t live_segment(const struct live *l);

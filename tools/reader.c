@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "smaps.h"
 #include "stats.h"
 #include "sum.h"
 
@@ -120,6 +121,7 @@ static int read_area(struct reader *r, uint32_t i, struct mh_area *a)
 	if (!a->owners_max || a->owners_max > OWNERS_LIMIT || !a->shards_max ||
 	    a->shards_max > SHARDS_LIMIT || a->area_size > r->run.areas_stride ||
 	    !fits(a, a->ranges_offset, a->ranges_max, sizeof(struct mh_range)) ||
+	    !fits(a, a->maps_offset, 1, sizeof(struct mh_maps)) ||
 	    !fits(a, a->owners_offset, a->owners_max, sizeof(struct mh_owner)) ||
 	    !fits(a, a->coarse_offset, a->owners_max, sizeof(struct mh_coarse)) ||
 	    !fits(a, a->base_offset, a->owners_max, sizeof(struct mh_row)) ||
@@ -279,6 +281,9 @@ static void describe(struct reader *r, uint32_t i, const struct mh_area *a,
 	p->allocator_active_bytes = a->published.active_bytes;
 	p->allocator_resident_bytes = a->published.resident_bytes;
 	p->allocator_metadata_bytes = a->published.metadata_bytes;
+	p->allocator_cached_bytes = a->published.cached_bytes;
+	p->allocator_dirty_bytes = a->published.dirty_bytes;
+	p->allocator_live_bytes = a->published.live_bytes;
 	p->memhook_bytes = sum_memory(r, area_at(r, i), a) + a->private_bytes;
 }
 
@@ -294,7 +299,7 @@ int reader_snapshot(struct reader *r, uint32_t i, struct mh_snapshot *s)
 	    read_names(r, i, &a, s) == 0 && fill_owners(r, &a, &t, s) == 0 &&
 	    sum_unseen(r, area_at(r, i), &a, s) == 0) {
 		describe(r, i, &a, s);
-		rc = 0;
+		rc = smaps_published(r, area_at(r, i) + a.maps_offset, s);
 	}
 	free_tables(&t);
 	if (rc)
@@ -308,10 +313,12 @@ void reader_free(struct mh_snapshot *s)
 	free(s->table);
 	free(s->objects);
 	free(s->symbols);
+	free(s->maps);
 	s->owners = NULL;
 	s->table = NULL;
 	s->objects = NULL;
 	s->symbols = NULL;
+	s->maps = NULL;
 }
 
 int reader_published(struct reader *r, uint32_t i, struct reader_published *p)

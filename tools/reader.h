@@ -35,7 +35,8 @@ int reader_slot(struct reader *r, uint32_t i, struct mh_slot *slot);
 
 /*
  * Fill `s` from area i.  0, or -1 with r->error.  Owners are allocated:
- * reader_free().  What only /proc knows (RSS) is left 0.
+ * reader_free().  What only /proc knows (RSS) is left 0,
+ * unless the process told at its exit.
  */
 int reader_snapshot(struct reader *r, uint32_t i, struct mh_snapshot *s);
 void reader_free(struct mh_snapshot *s);

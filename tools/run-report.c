@@ -27,6 +27,18 @@ static void add_rss(struct reader *r, const struct run *run, uint32_t slot,
 		to->rss_bytes = p.rss_bytes;
 }
 
+static void add_resident(struct reader *r, const struct run *run, uint32_t slot,
+			 struct mh_snapshot *s)
+{
+	if (run->ended) {
+		add_rss(r, run, slot, &s->process);
+		run_sample_use(s, WIFEXITED(run->status), &run->sample);
+	} else {
+		s->process.rss_bytes = proc_rss(run->pid);
+		smaps_add(r, slot, s);
+	}
+}
+
 static void add_end(const struct run *run, struct mh_snapshot *s)
 {
 	s->uptime_ms -= s->time_unix_ms > run->time_unix_ms
@@ -181,10 +193,8 @@ static int report(const struct run *run, struct reader *r, const struct run_memb
 		return -1;
 	}
 	/* What a program holds that took its place is nothing to it. */
-	if (run->ended && m->main->state != RUN_REPLACED)
-		add_rss(r, run, m->main->i, &s.process);
-	else if (m->main->state != RUN_REPLACED)
-		s.process.rss_bytes = proc_rss(run->pid);
+	if (m->main->state != RUN_REPLACED)
+		add_resident(r, run, m->main->i, &s);
 	if (run->ended)
 		add_end(run, &s);
 	else

@@ -119,6 +119,7 @@ void run_watch(struct run *run)
 
 	if (rss)
 		run->rss = rss;
+	run_sample(run->segment, run->pid, &run->sample);
 	/*
 	 * In this order: a name that belongs to the next program already is
 	 * never kept beside the file of the one before.  A corpse has no file.

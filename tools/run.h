@@ -8,6 +8,7 @@
 
 #include "oom.h"
 #include "reader.h"
+#include "smaps.h"
 
 /* Signals that we ignore while CMD runs. */
 #define RUN_SIGNALS 4
@@ -36,6 +37,15 @@ struct run_image {
 	char exe[64];           /* its file's name; "": not known */
 };
 
+/*
+ * The last look at smaps, unless the process is so large that looking would
+ * take more than 2 % of the time.
+ */
+struct run_sample {
+	struct mh_maps maps;
+	uint64_t due_us; /* not before */
+};
+
 /* One run, from the start of CMD to the report. */
 struct run {
 	const struct run_options *options;
@@ -45,6 +55,7 @@ struct run {
 	char exe[64];  /* CMD's file */
 	char comm[16]; /* its name, as it was then */
 	uint64_t rss;
+	struct run_sample sample;
 	struct run_image *others; /* by slot: the other processes */
 	uint32_t other_count;
 	struct oom oom;
@@ -69,6 +80,11 @@ void run_watch(struct run *run);
 void run_watch_last(struct run *run); /* it has ended, and was not waited for */
 uint64_t run_namespace(void);         /* of PIDs, as slots give it */
 int run_exe(int pid, char *name, size_t size); /* its file's name; -1: left alone */
+
+/* run-sample.c: for when it is dead */
+void run_sample(int segment, int pid, struct run_sample *sample);
+/* The process's own last look, or ours if it had none. */
+void run_sample_use(struct mh_snapshot *s, int exited, const struct run_sample *sample);
 
 /* run-members.c: the processes of the run, and the programs that they were */
 enum run_state {

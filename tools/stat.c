@@ -128,6 +128,8 @@ static int look(const struct options *o, struct look *now)
 	memset(&now->s, 0, sizeof(now->s));
 	if (rc == 0)
 		rc = live_read(&l, &now->s);
+	if (rc == 0)
+		live_explain(&l, &now->s);
 	now->started = l.started;
 	now->at_ms = monotonic_ms();
 	live_close(&l);

@@ -213,6 +213,7 @@ START_TEST(stats_go_to_standard_error)
 	ck_assert_ptr_nonnull(strstr(text, "ALLOCATIONS\n"));
 	line = strstr(text, "\n  = resident (RSS) ");
 	ck_assert_msg(line != NULL, "%s", text);
+	ck_assert_ptr_nonnull(strstr(text, "\n  files: code and data "));
 }
 END_TEST
 
