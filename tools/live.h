@@ -17,7 +17,7 @@ struct live {
 	int absent;           /* and that there was nothing to be read, nothing wrong */
 };
 
-/* The live slot of this pid, as it sees itself: 1, or 0 when there is none. */
+/* The live slot of this process: 1, or 0 when there is none. */
 int live_find(struct reader *r, int pid, uint32_t *found);
 
 /* 0, or -1 with l->error. */
