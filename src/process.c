@@ -28,6 +28,7 @@ struct mh_area *mh_area;
 struct mh_settings mh_settings;
 uint64_t mh_secret;
 char mh_program[64];
+char mh_program_file[64];
 char mh_program_path[4096];
 
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -79,6 +80,11 @@ static const char *started_as(void)
 	return base_name(mh_program_path);
 }
 
+static void fit(char to[64], const char *name)
+{
+	memcpy(to, name, strnlen(name, 63));
+}
+
 static void find_program_name(void)
 {
 	ssize_t n = readlink("/proc/self/exe", mh_program_path,
@@ -89,8 +95,9 @@ static void find_program_name(void)
 		name = started_as();
 	else if (name)
 		strncpy(mh_program_path, name, sizeof(mh_program_path) - 1);
+	fit(mh_program_file, base_name(mh_program_path));
 	if (name)
-		memcpy(mh_program, name, strnlen(name, sizeof(mh_program) - 1));
+		fit(mh_program, name);
 }
 
 static void read_by(void)

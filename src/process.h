@@ -32,7 +32,8 @@ extern struct mh_proc *mh_proc;          /* NULL before the first malloc */
 extern struct mh_area *mh_area;          /* this process's counters */
 extern struct mh_settings mh_settings;
 extern uint64_t mh_secret;
-extern char mh_program[64];              /* file name of the executable */
+extern char mh_program[64];              /* what the program was started as */
+extern char mh_program_file[64];         /* name of its file */
 extern char mh_program_path[4096];
 
 /* First malloc of the process, or of a child without atfork handlers. */

@@ -189,6 +189,7 @@ static struct mh_area *open_area(const struct mh_area *layout)
 	area->ppid = getppid();
 	area->start_unix_ms = mh_unix_ms();
 	memcpy(area->command, mh_program, sizeof(area->command));
+	memcpy(area->file, mh_program_file, sizeof(area->file));
 	area->cookie_size = 16;
 	atomic_store(&area->owners_used, MH_FIRST_OWNER);
 	atomic_store(&area->shard_taken[0], 1); /* shard 0 is everybody's */

@@ -215,7 +215,8 @@ struct mh_area {
 	int32_t pid;
 	int32_t ppid;
 	uint64_t start_unix_ms;
-	char command[64];        /* name of the executable's file */
+	char command[64];        /* what the program was started as */
+	char file[64];           /* name of its file, where that was a link */
 	uint32_t cookie_size;    /* bytes before every block */
 	_Atomic uint32_t inexact;          /* 1: began by fork with threads running */
 	_Atomic uint64_t inexact_bytes;    /* and may be off by so much */

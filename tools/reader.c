@@ -331,6 +331,8 @@ int reader_published(struct reader *r, uint32_t i, struct reader_published *p)
 	p->rss_bytes = a.published.rss_bytes;
 	memcpy(p->command, a.command, sizeof(p->command));
 	p->command[sizeof(p->command) - 1] = '\0';
+	memcpy(p->file, a.file, sizeof(p->file));
+	p->file[sizeof(p->file) - 1] = '\0';
 	return 0;
 }
 

@@ -44,7 +44,7 @@ void reader_free(struct mh_snapshot *s);
 /* What the process says of itself: its RSS, and when it was so (0: never). */
 struct reader_published {
 	uint64_t time_unix_ms, rss_bytes;
-	char command[64];
+	char command[64], file[64];
 };
 int reader_published(struct reader *r, uint32_t i, struct reader_published *p);
 

@@ -81,12 +81,13 @@ static void find_successor(struct run_member *m, const struct run_members *all)
  */
 static void judge_cmd(const struct run *run, struct run_member *m)
 {
-	if (run->exe[0] && strcmp(run->exe, m->command))
+	if (run->exe[0] && strcmp(run->exe, m->file))
 		went_on_as(m, run->exe);
 	else if (!run->ended)
 		m->state = RUN_RUNNING;
 	else if (run->last_comm[0] && strcmp(run->last_comm, run->comm) &&
-		 strncmp(run->last_comm, m->command, COMM))
+		 strncmp(run->last_comm, m->command, COMM) &&
+		 strncmp(run->last_comm, m->file, COMM))
 		went_on_as(m, run->last_comm);
 	else
 		m->state = WIFEXITED(run->status) ? RUN_ENDED : RUN_GONE;
@@ -108,7 +109,7 @@ static void judge_other(const struct run *run, struct run_member *m)
 		if (seen)
 			memcpy(exe, seen->exe, sizeof(exe));
 	}
-	if (exe[0] && strcmp(exe, m->command))
+	if (exe[0] && strcmp(exe, m->file))
 		went_on_as(m, exe);
 }
 
@@ -145,6 +146,7 @@ static int collect(struct reader *r, struct run_members *m)
 			continue;
 		one->i = i;
 		memcpy(one->command, said.command, sizeof(one->command));
+		memcpy(one->file, said.file, sizeof(one->file));
 		m->count++;
 	}
 	return 0;

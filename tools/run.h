@@ -100,6 +100,7 @@ struct run_member {
 	struct mh_slot slot;
 	enum run_state state;
 	char command[64];
+	char file[64]; /* of the program: what /proc/PID/exe leads to */
 	char became[64]; /* the program that it went on as, "" if none was seen */
 	const struct run_member *successor; /* ... if that is hooked, too */
 };

@@ -55,6 +55,7 @@ static void make_good(void)
 				 .pid = getpid(),
 				 .start_unix_ms = 1,
 				 .command = "pretender",
+				 .file = "pretender",
 				 .cookie_size = 16,
 				 .owners_used = MH_FIRST_OWNER,
 				 .shards_used = 1 };
