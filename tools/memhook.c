@@ -33,6 +33,7 @@ static const struct command {
 	{ "mark", mark_main, "remember its numbers for stat --since-mark" },
 	{ "diff", diff_main, "show who grew between two reports" },
 	{ "verify", verify_main, "audit the counters of a running process" },
+	{ "top", top_main, "watch the owners of a running process, full screen" },
 	{ "header", header_main, "print a redirect header for a project's own names" },
 };
 

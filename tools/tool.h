@@ -19,6 +19,7 @@ int mark_main(int argc, char **argv);
 int verify_main(int argc, char **argv);
 int diff_main(int argc, char **argv);
 int header_main(int argc, char **argv);
+int top_main(int argc, char **argv);
 
 /* "memhook SUBCOMMAND: ..." on standard error. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
