@@ -323,9 +323,18 @@ void memhook_dump(const void *ptr);
 int memhook_report(int fd, int format);
 
 /**
- * The Lua allocator (lua_Alloc) over realloc and free: give it to
- * lua_newstate(), its memory is charged like any other.
- * Passthrough: the same over libc.  Since: 0.1.0
+ * The Lua allocator (lua_Alloc) over realloc and free.
+ *
+ * `ud` of lua_newstate() points to a memhook_owner: what the state allocates
+ * is charged to the handle found there at each call, whatever scope the
+ * thread is in.  With NULL it is charged like any other allocation.  A block
+ * that grows or shrinks keeps its owner, as with realloc; a free is credited
+ * to it.
+ *
+ * NULL, which Lua reports as LUA_ERRMEM ("not enough memory"), when memory or
+ * the owner's hard limit has run out.  Never when a block shrinks: then the
+ * old block is returned, since Lua relies on it.
+ * Passthrough: the same over libc, `ud` is not used.  Since: 0.1.0
  */
 void *memhook_lalloc(void *ud, void *ptr, size_t osize, size_t nsize);
 

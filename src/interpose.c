@@ -204,21 +204,36 @@ EXPORT char *memhook_strdup(const char *s)
 	return theirs ? memcpy(theirs, s, size) : NULL;
 }
 
+static void *resize(void *block, size_t size, struct mh_from from)
+{
+	if (mh_likely(mh_is_active()))
+		return mh_realloc(block, size, from);
+	return realloc(block, size);
+}
+
 EXPORT void *memhook_lalloc(void *ud, void *block, size_t osize, size_t nsize)
 {
-	(void)ud;
-	(void)osize; /* for a new block Lua puts a type there, not a size */
-	if (mh_unlikely(!mh_is_active())) {
-		if (nsize)
-			return realloc(block, nsize);
-		free(block);
-		return NULL;
-	}
+	const memhook_owner *owner = ud;
+	memhook_owner previous = MEMHOOK_AUTO;
+	void *p;
+
 	if (nsize == 0) {
-		mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, CALLER);
+		if (mh_likely(mh_is_active()))
+			mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, CALLER);
+		else
+			free(block);
 		return NULL;
 	}
-	return mh_realloc(block, nsize, MH_HERE);
+	if (owner)
+		previous = memhook_enter(*owner);
+	p = resize(block, nsize, MH_HERE);
+	if (owner)
+		memhook_leave(previous);
+	/*
+	 * Lua relies on it that a block can always be made smaller.  (For a new
+	 * block osize is a type, not a size.)
+	 */
+	return !p && block && nsize <= osize ? block : p;
 }
 
 EXPORT struct mallinfo2 mallinfo2(void)

@@ -136,13 +136,15 @@ int memhook_report(int fd, int format)
 
 void *memhook_lalloc(void *ud, void *ptr, size_t osize, size_t nsize)
 {
+	void *p;
+
 	(void)ud;
-	(void)osize;
 	if (nsize == 0) {
 		free(ptr);
 		return NULL;
 	}
-	return realloc(ptr, nsize);
+	p = realloc(ptr, nsize);
+	return !p && ptr && nsize <= osize ? ptr : p;
 }
 
 char *memhook_strdup(const char *s)

@@ -18,11 +18,10 @@ build() {
 	$CC $strict -o "$work/$out" "$@" $link -pthread
 }
 
-expected=$from/redirect/expected-output.txt
-[ "${MEMHOOK_MODE:-jemalloc}" = jemalloc ] ||
-	expected=$from/redirect/expected-output-passthrough.txt
+output=expected-output.txt
+[ "${MEMHOOK_MODE:-jemalloc}" = jemalloc ] || output=expected-output-passthrough.txt
 build redirect "$from/redirect/main.c" "$from/redirect/incrementer.c"
-"$work/redirect" | sed 's/0x[0-9a-f]*/0x.../g' | diff "$expected" -
+"$work/redirect" | sed 's/0x[0-9a-f]*/0x.../g' | diff "$from/redirect/$output" -
 "$MEMHOOK_TOOL" header inc_ | diff "$from/redirect/inc_malloc.h" -
 
 build services "$from/services/services.c"
@@ -33,8 +32,14 @@ $CXX -shared -fPIC -o "$work/plugin-cxx.so" "$from/plugin-host/plugin-cxx.cc"
 build host "$from/plugin-host/host.c" -ldl
 "$work/host" "$work/plugin-c.so" "$work/plugin-cxx.so"
 
-if $PKG_CONFIG --exists lua5.4; then
-	# shellcheck disable=SC2046
-	build lua-host "$from/lua-host/lua-host.c" $($PKG_CONFIG --cflags --libs lua5.4)
-	"$work/lua-host"
-fi
+# What Debian's libraries are needed for, with what it should print.
+# shellcheck disable=SC2046
+with_library() {
+	if $PKG_CONFIG --exists "$2"; then
+		build "$1" "$from/$1/$1.c" $($PKG_CONFIG --cflags --libs "$2")
+		"$work/$1" | diff "$from/$1/$output" -
+	else
+		echo "$1 is left out: no $2"
+	fi
+}
+with_library lua-host lua5.4

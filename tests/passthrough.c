@@ -48,6 +48,7 @@ START_TEST(inactive_answers)
 	struct memhook_stats s = { .size = sizeof(s) };
 	struct memhook_block b = { .size = sizeof(b) };
 	struct memhook_observer o = { .size = sizeof(o), .on_alloc = told };
+	memhook_owner owner = 12345;
 	char *p;
 
 	ck_assert_int_eq(memhook_active(), 0);
@@ -70,8 +71,10 @@ START_TEST(inactive_answers)
 	INACTIVE(memhook_unobserve(&o));
 	INACTIVE(memhook_inspect(p, &b));
 	INACTIVE(memhook_report(1, MEMHOOK_TEXT));
-	p = memhook_lalloc(NULL, p, 10, 20);
+	p = memhook_lalloc(&owner, p, 10, 20);
 	ck_assert_ptr_nonnull(p);
+	ck_assert_ptr_null(memhook_lalloc(&owner, p, 20, opaque(SIZE_MAX) - 1));
+	ck_assert_ptr_eq(memhook_lalloc(&owner, p, SIZE_MAX, opaque(SIZE_MAX) - 1), p);
 	ck_assert_ptr_null(memhook_lalloc(NULL, p, 20, 0));
 	p = memhook_strdup("abc");
 	ck_assert_str_eq(p, "abc");
