@@ -43,3 +43,4 @@ with_library() {
 	fi
 }
 with_library lua-host lua5.4
+with_library sqlite-host sqlite3
