@@ -19,6 +19,7 @@ libdir=${pc%/pkgconfig/memhook.pc}
 PKG_CONFIG_PATH=${pc%/memhook.pc}
 PKG_CONFIG_SYSROOT_DIR=$work/root
 export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
+cflags=$($PKG_CONFIG --cflags memhook)
 flags=$($PKG_CONFIG --cflags --libs memhook)
 static=$($PKG_CONFIG --static --cflags --libs memhook)
 
@@ -48,6 +49,40 @@ int main(int argc, char **)
 
 	std::printf("%zu\n", s->size() + argc);
 	delete s;
+}
+END
+
+# The C++ header by itself, and blocks that files of two language versions share.
+cat > "$work/make.cc" <<'END'
+#include <memhook.hpp>
+#include <vector>
+struct alignas(256) wide { char bytes[256]; };
+using wides = std::vector<wide, memhook::allocator<wide>>;
+wides *make(memhook_owner owner)
+{
+	return new wides(10, memhook::allocator<wide>(owner));
+}
+END
+cat > "$work/take.cc" <<'END'
+#include <memhook.hpp>
+#include <cstdio>
+#include <vector>
+struct alignas(256) wide { char bytes[256]; };
+using wides = std::vector<wide, memhook::allocator<wide>>;
+wides *make(memhook_owner owner);
+static unsigned long long live(memhook_owner owner)
+{
+	struct memhook_stats s {};
+	s.size = sizeof(s);
+	return memhook_stats(owner, &s) ? 0 : s.live_bytes;
+}
+int main()
+{
+	memhook_owner owner = memhook_owner_create("consumer");
+	wides *w = make(owner);
+	unsigned long long before = live(owner);
+	delete w;
+	std::printf("%llu %llu\n", before, live(owner));
 }
 END
 
@@ -81,6 +116,19 @@ $CXX -o "$work/cxx" "$work/cxx.cc" $flags
 if [ "$active" = '1 1' ]; then
 	expect "C++, dynamic" hooked hooked "$work/cxx"
 fi
+for std in 11 14 17 20; do
+	# shellcheck disable=SC2086
+	echo '#include <memhook.hpp>' | $CXX -std=c++$std -Wall -Wextra -Wpedantic \
+		-Wconversion -Werror -fsyntax-only $cflags -x c++ - ||
+		failed=1
+done
+# shellcheck disable=SC2086
+$CXX -std=c++17 -c -o "$work/make.o" "$work/make.cc" $cflags
+# shellcheck disable=SC2086
+$CXX -std=c++11 -o "$work/take" "$work/take.cc" "$work/make.o" $flags
+wide='2560 0'
+[ "$active" = '1 1' ] || wide='0 0'
+expect "C++17 makes, C++11 releases" "$wide" "$work/take"
 if [ -f "$libdir/libmemhook.a" ] && [ "$active" = '1 1' ]; then
 	# shellcheck disable=SC2086
 	$CC -static -o "$work/c-static" "$work/c.c" $static
