@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What malloc_hook.c needs of skynet's header of this name. */
+#ifndef SKYNET_H
+#define SKYNET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct skynet_context;
+
+char *skynet_strdup(const char *str);
+void *skynet_lalloc(void *ptr, size_t osize, size_t nsize);
+
+void skynet_error(struct skynet_context *context, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+uint32_t skynet_current_handle(void);
+void skynet_debug_memory(const char *info);
+
+#endif
