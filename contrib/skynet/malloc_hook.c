@@ -8,6 +8,9 @@
  * the service that allocated it, whoever frees it.  Nothing is allocated here
  * that is not freed before the function returns.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <malloc.h>
 #include <stdatomic.h>

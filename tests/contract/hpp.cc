@@ -213,6 +213,31 @@ template <class T> static void out_of_memory_for(memhook_owner o)
 	CHECK(handled == 3 && outside());
 }
 
+static void limits()
+{
+	memhook_owner o = memhook_owner_create("hpp/limited");
+
+	if (memhook_limit(o, 0, 1000, nullptr, nullptr) != 0) {
+		CHECK(!memhook_active());
+		return;
+	}
+	{
+		list<wide> l{memhook::allocator<wide>(o)};
+		vector<char> v{memhook::allocator<char>(o)};
+
+		v.resize(500);
+		CHECK(throws<std::bad_alloc>([&] { v.resize(600); }));
+		l.emplace_back();
+		CHECK(throws<std::bad_alloc>([&] {
+			for (;;)
+				l.emplace_back();
+		}));
+		CHECK(v.size() == 500 && outside());
+		CHECK(stats_of(o).live_bytes <= 1000);
+	}
+	CHECK(holds(o, 0, 0));
+}
+
 struct thrower {
 	static int left;
 	thrower()
@@ -365,6 +390,7 @@ int main()
 	retired_owners();
 	over_aligned();
 	exceptions();
+	limits();
 	moves_and_swaps();
 	requirements();
 #ifdef MEMHOOK_PMR

@@ -124,6 +124,32 @@ START_TEST(what_is_refused_is_a_lua_error)
 }
 END_TEST
 
+/* The owner's hard limit is the script's memory. */
+START_TEST(a_limit_is_a_lua_error)
+{
+	memhook_owner o = fresh_owner("lua limited");
+	lua_State *L = start(&o);
+
+	ck_assert_int_eq(memhook_limit(o, 0, 200000, NULL, NULL), 0);
+	ck_assert_int_eq(luaL_loadstring(L, grow), LUA_OK);
+	ck_assert_int_eq(lua_pcall(L, 0, 0, 0), LUA_ERRMEM);
+	ck_assert_str_eq(lua_tostring(L, -1), "not enough memory");
+	lua_settop(L, 0);
+	ck_assert_uint_le(stats_of(o).live_bytes, 200000);
+	ck_assert_uint_eq(stats_of(o).live_bytes, counted(L));
+	run(L, shrink); /* at the limit, too */
+	run(L, "return ('x'):rep(1000)");
+	ck_assert_uint_lt(counted(L), 100000);
+	lua_close(L);
+	ck_holds(o, 0, 0);
+
+	/* Not even a state. */
+	ck_assert_int_eq(memhook_limit(o, 0, 1000, NULL, NULL), 0);
+	ck_assert_ptr_null(lua_newstate(memhook_lalloc, &o));
+	ck_holds(o, 0, 0);
+}
+END_TEST
+
 START_TEST(the_handle_is_read_at_each_call)
 {
 	memhook_owner o = fresh_owner("lua first"), second = fresh_owner("lua second");
@@ -152,6 +178,7 @@ int main(void)
 	tcase_add_test(c, states_do_not_mix);
 	tcase_add_test(c, a_state_that_changes_threads);
 	tcase_add_test(c, what_is_refused_is_a_lua_error);
+	tcase_add_test(c, a_limit_is_a_lua_error);
 	tcase_add_test(c, the_handle_is_read_at_each_call);
 	return run_case(c);
 }
