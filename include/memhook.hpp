@@ -141,7 +141,7 @@ public:
 	template <class U>
 	allocator(const allocator<U> &other) noexcept : owner_(other.owner()) {}
 
-	T *allocate(std::size_t n)
+	MEMHOOK_NODISCARD T *allocate(std::size_t n)
 	{
 		if (n > std::numeric_limits<std::size_t>::max() / sizeof(T))
 			throw std::bad_array_new_length();
