@@ -57,25 +57,25 @@ static bool outside() { return memhook_current() == MEMHOOK_AUTO; }
 static void scopes()
 {
 	memhook_owner a = memhook_owner_create("hpp/a"), b = memhook_owner_create("hpp/b");
-	std::unique_ptr<char[]> in_a, in_b, in_a_again;
+	void *in_a, *in_b = nullptr, *in_a_again; // no new expression: clang takes it away
 
 	{
 		memhook::scope outer(a);
-		in_a.reset(new char[100]);
+		in_a = ::operator new(100);
 		try {
 			memhook::scope inner(b);
-			in_b.reset(new char[50]);
+			in_b = ::operator new(50);
 			throw 1;
 		} catch (int) {
 		}
-		in_a_again.reset(new char[7]);
+		in_a_again = ::operator new(7);
 	}
 	CHECK(outside());
 	CHECK(holds(a, 107, 2));
 	CHECK(holds(b, 50, 1));
-	in_a.reset();
-	in_b.reset();
-	in_a_again.reset();
+	::operator delete(in_a);
+	::operator delete(in_b);
+	::operator delete(in_a_again);
 	CHECK(holds(a, 0, 0) && holds(b, 0, 0));
 	static_assert(!std::is_copy_constructible<memhook::scope>::value, "");
 	static_assert(!std::is_convertible<memhook_owner, memhook::scope>::value, "");
