@@ -25,6 +25,7 @@
 #define MH_STEP_BITS 15
 #define MH_STEP (INT64_C(1) << MH_STEP_BITS)
 #define MH_NET (UINT64_C(1) << (MH_STEP_BITS - 1))
+#define MH_NET_FAR (INT64_C(48) << 10)
 
 /* Tail call of the hot path.  Returns `block`. */
 MH_COLD void *mh_publish_alloc(struct mh_hot *h, uint64_t owner, void *block);

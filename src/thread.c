@@ -24,9 +24,14 @@ static char *lines; /* mh_proc lies where the line of shard 0 would */
 static pthread_key_t exit_key;
 static int have_exit_key;
 
+static char *line_pages(uint32_t shard)
+{
+	return lines + (size_t)shard * MH_LINE_STRIDE;
+}
+
 struct mh_hot *mh_line(uint32_t shard)
 {
-	return &((struct mh_line *)(lines + (size_t)shard * MH_LINE_STRIDE))->hot;
+	return &((struct mh_line *)(line_pages(shard) + MH_LINE_AT))->hot;
 }
 
 int mh_lines_map(void)
@@ -132,7 +137,7 @@ static struct mh_hot *attach(void)
 		return NULL;
 	h = mh_line(s);
 	/* The shard last: that it is open tells others that its line is. */
-	if (mprotect(h, MH_LINE_STRIDE, PROT_READ | PROT_WRITE) ||
+	if (mprotect(line_pages(s), MH_LINE_STRIDE, PROT_READ | PROT_WRITE) ||
 	    mprotect(cache_of(s), MH_CACHE_STRIDE, PROT_READ | PROT_WRITE) ||
 	    mh_shard_open(s)) {
 		leave_shard(s);

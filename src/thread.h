@@ -44,14 +44,22 @@ struct mh_line {
 	uint64_t home;          /* row outside of scopes: by thread, its own */
 	uint64_t generation;    /* of `sites`; 0: they are empty (caller.c) */
 	_Atomic uint32_t observing; /* observer that this thread is in: observe.c */
+	int64_t unpublished;    /* net change of live bytes, but for hot.net: account.c */
 	_Alignas(64) struct mh_site sites[MH_SITES];
 };
 
-#define MH_LINE_STRIDE 20480
+/*
+ * A line ends a page, and its sites begin the next one.  At the start of a
+ * page it would lie as the first rows of a shard do, and a load that follows
+ * a store to the same place in another page has to wait for it.
+ */
+#define MH_LINE_AT (4096 - 128)
+#define MH_LINE_STRIDE (4096 + MH_SITES * sizeof(struct mh_site))
 #define MH_CACHE_STRIDE 12288
 _Static_assert(sizeof(struct mh_hot) <= 64, "one cache line");
 _Static_assert(sizeof(struct mh_cache) <= MH_CACHE_STRIDE, "stride of the caches");
-_Static_assert(sizeof(struct mh_line) <= MH_LINE_STRIDE, "stride of the lines");
+_Static_assert(offsetof(struct mh_line, sites) == 4096 - MH_LINE_AT, "sites begin a page");
+_Static_assert(MH_LINE_AT + sizeof(struct mh_line) == MH_LINE_STRIDE, "stride of the lines");
 _Static_assert((sizeof(struct mh_site) & (sizeof(struct mh_site) - 1)) == 0, "a power of 2");
 
 /* Where the table has this call site, if it has it. */
