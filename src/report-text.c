@@ -248,7 +248,7 @@ static void remarks(struct mh_out *o, const struct mh_snapshot *s)
 		bytes(o, s->unseen_bytes, 0);
 		mh_out_str(o, " in");
 		count(o, s->unseen_calls, 0);
-		mh_out_str(o, " allocations.\n");
+		mh_out_str(o, s->unseen_calls == 1 ? " allocation.\n" : " allocations.\n");
 	}
 	if (s->foreign_ignored) {
 		mh_out_u64(o, s->foreign_ignored);
