@@ -48,10 +48,10 @@ struct mh_step {
 	uint8_t fp_lost;   /* the frame pointer cannot be followed */
 };
 
-/* One entry of a thread's table: call site -> owner. */
+/* One entry of a thread's table: call site -> owner.  32 bytes with any pointers. */
 struct mh_site {
-	uintptr_t caller;    /* 0: empty */
-	struct mh_row *row;  /* of `owner`; NULL: not this one, take the step */
+	_Alignas(8) uintptr_t caller;    /* 0: empty */
+	_Alignas(8) struct mh_row *row;  /* of `owner`; NULL: not this one, take the step */
 	uint64_t owner;
 	struct mh_step step;
 };

@@ -76,7 +76,7 @@ static void read_notes(struct mh_object *o, const struct dl_find_object *found)
 	p = (const ElfW(Phdr) *)((const char *)h + h->e_phoff);
 	for (i = 0; i < h->e_phnum && !o->build_id_size; i++)
 		if (p[i].p_type == PT_NOTE)
-			find_build_id(o, (const char *)(o->bias + p[i].p_vaddr),
+			find_build_id(o, (const char *)(uintptr_t)(o->bias + p[i].p_vaddr),
 				      p[i].p_memsz);
 }
 
