@@ -8,7 +8,7 @@ set -eu
 [ -f "$MEMHOOK_ARCHIVE" ] || { echo "no archive was built"; exit 77; }
 
 strange=$($NM -g --defined-only "$MEMHOOK_ARCHIVE" | awk 'NF == 3 { print $3 }' | sort -u |
-	grep -Evx 'DW\.ref\..*|mh_.*|memhook_.*|c?free|(m|c|re|v|pv)alloc|reallocarray|free_(aligned_)?sized|aligned_alloc|memalign|posix_memalign|malloc_usable_size|(str|strn|wcs)dup|mallinfo2?|mallopt|malloc_(trim|stats|info|conf|message)' || :)
+	grep -Evx 'DW\.ref\..*|__x86\.get_pc_thunk\..*|mh_.*|memhook_.*|c?free|(m|c|re|v|pv)alloc|reallocarray|free_(aligned_)?sized|aligned_alloc|memalign|posix_memalign|malloc_usable_size|(str|strn|wcs)dup|mallinfo2?|mallopt|malloc_(trim|stats|info|conf|message)' || :)
 if [ -n "$strange" ]; then
 	echo "the archive also defines:"
 	echo "$strange"

@@ -221,12 +221,23 @@ START_TEST(aborts_with_its_message)
 }
 END_TEST
 
+/* How size_t is spelled in the name of an operator. */
+#define Z (sizeof(size_t) == 8 ? "m" : "j")
+
+static void *operator(const char *name, const char *z)
+{
+	char whole[32];
+
+	snprintf(whole, sizeof(whole), "%s%s", name, z);
+	return dlsym(RTLD_DEFAULT, whole);
+}
+
 static void delete_of_malloc(void)
 {
-	void (*operator_delete)(void *) = (void (*)(void *))dlsym(RTLD_DEFAULT, "_ZdlPv");
+	void (*operator_delete)(void *) = (void (*)(void *))operator("_ZdlPv", "");
 	void (*sized)(void *, size_t) =
-		(void (*)(void *, size_t))dlsym(RTLD_DEFAULT, "_ZdlPvm");
-	void *(*operator_new)(size_t) = (void *(*)(size_t))dlsym(RTLD_DEFAULT, "_Znwm");
+		(void (*)(void *, size_t))operator("_ZdlPv", Z);
+	void *(*operator_new)(size_t) = (void *(*)(size_t))operator("_Znw", Z);
 
 	make(48);
 	operator_delete(p);

@@ -52,6 +52,8 @@ START_TEST(bad_alignments)
 	size_t i;
 
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		if (bad[i] == sizeof(void *))
+			continue; /* good enough where pointers have 4 bytes */
 		errno = 77;
 		ck_assert_int_eq(posix_memalign(&p, bad[i], 100), EINVAL);
 		ck_assert_ptr_eq(p, untouched);
@@ -84,11 +86,11 @@ START_TEST(too_much)
 
 	errno = 77;
 	rc[0] = posix_memalign(&p, 4096, opaque(SIZE_MAX - 4096));
-	rc[1] = posix_memalign(&p, (size_t)1 << 62, opaque(64));
+	rc[1] = posix_memalign(&p, SIZE_MAX / 2 + 1, opaque(64));
 	error = errno;
 #define REFUSED(call) (errno = 0, refused += !(call) && errno == ENOMEM)
 	REFUSED(aligned_alloc(64, opaque(SIZE_MAX - 63)));
-	REFUSED(aligned_alloc((size_t)1 << 63, opaque((size_t)1 << 63)));
+	REFUSED(aligned_alloc(SIZE_MAX / 2 + 1, opaque(SIZE_MAX / 2 + 1)));
 	REFUSED(memalign(64, opaque(SIZE_MAX - 8)));
 	REFUSED(pvalloc(opaque(SIZE_MAX)));
 	REFUSED(valloc(opaque(SIZE_MAX - 100)));

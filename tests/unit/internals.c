@@ -15,7 +15,7 @@
 START_TEST(cookie_round_trip)
 {
 	static _Alignas(16) char memory[64];
-	static const size_t sizes[] = { 0, 1, 4096, (size_t)1 << 32, MH_SIZE_MAX };
+	static const size_t sizes[] = { 0, 1, 4096, (size_t)(UINT64_C(1) << 32), MH_SIZE_MAX };
 	char *block = memory + 16;
 	unsigned kind, align, i;
 
