@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 #include "account.h"
+#include "backend.h"
 #include "diag.h"
 #include "object.h"
 #include "owner.h"
@@ -134,6 +135,7 @@ static void in_parent(void)
 
 static void in_child(void)
 {
+	mh_backend_in_child();
 	if (!mh_proc)
 		return;
 	if (mh_process_ready())

@@ -35,8 +35,9 @@ for name in malloc calloc realloc free memalign sdallocx mallctl; do
 	}
 done
 
-# Where its memory lies is ours to note: see src/ranges.h.
-for call in mmap mmap64 munmap sbrk; do
+# Where its memory lies is ours to note (src/ranges.h), and which mutexes there
+# are (src/backend-fork.c).
+for call in mmap mmap64 munmap sbrk pthread_mutex_init; do
 	echo "$call memhook_je_$call"
 done > "$work/calls"
 
