@@ -22,10 +22,18 @@ struct mh_from {
  * ended in (a sibling call).  0 where it was called instead, since then the
  * register may hold something else.
  */
-#if defined(__x86_64__) || defined(__i386__)
+#if defined(__x86_64__)
 #define MH_FRAME_POINTER(from)                                                     \
 	((uintptr_t)__builtin_frame_address(0) + 2 * sizeof(void *) == (from).cfa  \
 		 ? *(const uintptr_t *)__builtin_frame_address(0) : (uintptr_t)0)
+#elif defined(__i386__)
+/*
+ * Arguments lie on the stack there, and calls are calls.  But all of the library
+ * is built with frame pointers, so the caller's lies below the return address.
+ */
+#define MH_FRAME_POINTER(from)                                                     \
+	((void)__builtin_frame_address(0),                                         \
+	 *(const uintptr_t *)((from).cfa - 2 * sizeof(void *)))
 #else
 #define MH_FRAME_POINTER(from) ((void)(from), (uintptr_t)0)
 #endif
