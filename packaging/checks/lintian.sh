@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# lintian of a suite, everything turned on: not one tag.  blhc: every compiler
+# call had the flags.  hardening-check: and they had an effect.
+#
+#     packaging/checks/lintian.sh SUITE FILE.changes [BUILD.LOG]
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/../lib.sh"
+
+suite=${1:?a suite} changes=${2:?a .changes file} log=${3:-}
+need_chroots
+root=$(with lint "$suite" "$(dpkg --print-architecture)" lintian blhc devscripts)
+trap 'discard "$root"' EXIT
+mkdir "$root/packages"
+files_of "$changes" | xargs -d '\n' cp -t "$root/packages"
+[ -z "$log" ] || cp "$log" "$root/packages/build.log"
+
+# shellcheck disable=SC2016
+net=no enter "$root" '
+	cd /packages
+	status=0
+	lintian --version
+	lintian -EviIL +pedantic --show-overrides *.changes > tags 2>&1 || status=1
+	grep -E "^O:" tags || :
+	if grep -E "^[EWIPXC]:" tags; then
+		echo "FAIL: lintian has something to say"
+		status=1
+	fi
+	if [ -f build.log ]; then
+		blhc --all --debian build.log || { echo "FAIL: blhc"; status=1; }
+	fi
+	for deb in libmemhook1_*.deb memhook_*.deb; do
+		dpkg-deb -x $deb unpacked
+	done
+	for file in unpacked/usr/lib/*/libmemhook.so.1.*.* unpacked/usr/bin/memhook; do
+		# the library: its fortified calls were all proved at compile time
+		case $file in *.so.*) less=--nofortify ;; *) less= ;; esac
+		hardening-check --nocfprotection $less $file ||
+			{ echo "FAIL: hardening-check"; status=1; }
+	done
+	exit $status'
