@@ -132,8 +132,14 @@ static void unmap_own(void *p, size_t size)
 /* A used area is emptied, which gives its memory back, too. */
 static void empty_area(const struct mh_area *layout)
 {
-	char *p = map_own(0, layout->area_size);
+	char *p;
 
+	/* qemu-user passes over the advice below, and says that it took it */
+	if (fd_is_ours(segment_fd) &&
+	    fallocate(segment_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      (off_t)my_offset, (off_t)layout->area_size) == 0)
+		return;
+	p = map_own(0, layout->area_size);
 	if (!p)
 		return;
 	madvise(p, layout->area_size, MADV_REMOVE);
