@@ -57,7 +57,7 @@ int mh_backend_trim(void)
  * What jemalloc maps, and how: the private copy calls these instead of
  * libc's, so that readers can tell its memory from the program's own.
  */
-void *memhook_je_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset);
+void *memhook_je_mmap(void *at, size_t size, int prot, int flags, int fd, __off_t offset);
 void *memhook_je_mmap64(void *at, size_t size, int prot, int flags, int fd,
 			off64_t offset);
 int memhook_je_munmap(void *p, size_t size);
@@ -83,7 +83,8 @@ void *memhook_je_mmap64(void *at, size_t size, int prot, int flags, int fd,
 	return p;
 }
 
-void *memhook_je_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
+/* jemalloc is built without large files: its off_t is a word, ours is not. */
+void *memhook_je_mmap(void *at, size_t size, int prot, int flags, int fd, __off_t offset)
 {
 	return memhook_je_mmap64(at, size, prot, flags, fd, offset);
 }
