@@ -82,15 +82,19 @@ discard() { rm -rf --one-file-system "$1"; }
 # namespaces of its own, so that whatever it mounts or starts ends with it.
 #     net=no     without network, but for the loopback
 #     as=USER    as USER
-#     cache=DIR  apt's downloads, kept for the next chroot
+#     cache=DIR  apt's downloads, kept for the next chroot; one at a time has them
 enter() {
-	local root=$1 unshared=(--mount --pid --fork --kill-child --ipc --uts)
+	local root=$1 lock=() unshared=(--mount --pid --fork --kill-child --ipc --uts)
 
 	shift
 	[ "${net:-yes}" = yes ] || unshared+=(--net)
+	if [ "${cache:-}" ]; then
+		mkdir -p "$cache"
+		lock=(flock "$cache")
+	fi
 	# The inner shell expands, not this one.
 	# shellcheck disable=SC2016
-	nice unshare "${unshared[@]}" /bin/sh -euc '
+	nice ${lock[@]+"${lock[@]}"} unshare "${unshared[@]}" /bin/sh -euc '
 		root=$1 net=$2 as=$3 cache=$4
 		shift 4
 		hostname "${NODE:-builder}"
