@@ -33,10 +33,12 @@ net=no enter "$root" '
 	for deb in libmemhook1_*.deb memhook_*.deb; do
 		dpkg-deb -x $deb unpacked
 	done
+	# Two that Debian does not turn on, or has for arm64 alone.
+	less=--nocfprotection
+	if hardening-check --help | grep -q nobranchprotection; then
+		less="$less --nobranchprotection"
+	fi
 	for file in unpacked/usr/lib/*/libmemhook.so.1.*.* unpacked/usr/bin/memhook; do
-		# the library: its fortified calls were all proved at compile time
-		case $file in *.so.*) less=--nofortify ;; *) less= ;; esac
-		hardening-check --nocfprotection $less $file ||
-			{ echo "FAIL: hardening-check"; status=1; }
+		hardening-check $less $file || { echo "FAIL: hardening-check"; status=1; }
 	done
 	exit $status'
