@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "account.h"
+#include "debugger.h"
 #include "owner.h"
 #include "process.h"
 #include "segment-file.h"
@@ -142,6 +143,7 @@ static uint32_t add(const struct mh_object *o)
 		/* release: a reader that sees the number sees the object */
 		atomic_store_explicit(&mh_area->objects_used, n + 1,
 				      memory_order_release);
+		mh_dump_objects(n + 1);
 		insert(b, n);
 		object = n + 1;
 	}

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "account.h"
+#include "debugger.h"
 #include "process.h"
 #include "ranges.h"
 
@@ -138,6 +139,7 @@ static uint32_t new_row(void)
 	used = atomic_load(&mh_area->owners_used);
 	if (used < mh_area->owners_max) {
 		atomic_store(&mh_area->owners_used, used + 1);
+		mh_dump_rows(used + 1);
 		return used;
 	}
 	return mh_retired_take(mh_area->owners_max);

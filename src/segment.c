@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "account.h"
+#include "debugger.h"
 #include "process.h"
 #include "ranges.h"
 #include "segment-file.h"
@@ -173,7 +174,8 @@ static unsigned candidates(struct mh_area *to)
 
 /*
  * The tables; shards are mapped when they are used.  What is mapped counts
- * against the program's limits, mlockall() fills it, and a core dump reads it.
+ * against the program's limits, mlockall() fills it, and a core dump reads it
+ * (debugger.c has what it is to read).
  */
 static struct mh_area *open_area(const struct mh_area *layout)
 {
@@ -265,6 +267,7 @@ struct mh_area *mh_segment_claim(void)
 	mh_area = area;
 	mh_ranges_show(area);
 	name_rows(area);
+	mh_dump_area(had);
 	if (mh_shard_open(0))
 		return NULL;
 	/* Readers may come.  A forked child fills in its parent's sums first. */
@@ -351,8 +354,12 @@ int mh_shard_open(uint32_t shard)
 	if (map_chunk(shard / MH_CHUNK) ||
 	    mprotect(mh_shard(shard), mh_area->shard_stride, PROT_READ | PROT_WRITE))
 		return -1;
-	/* release: whoever sees the bit may read the shard */
-	atomic_fetch_or_explicit(word, bit, memory_order_release);
+	/*
+	 * Whoever sees the bit may read the shard: pairs with
+	 * mh_shard_is_open(), and in another way with mh_dump_rows().
+	 */
+	atomic_fetch_or(word, bit);
+	mh_dump_shard(shard);
 	used = atomic_load(&mh_area->shards_used);
 	while (used <= shard &&
 	       !atomic_compare_exchange_weak(&mh_area->shards_used, &used, shard + 1))
