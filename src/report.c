@@ -190,6 +190,21 @@ static const char *kind(uint32_t k)
 	return k < sizeof(names) / sizeof(*names) ? names[k] : "unknown";
 }
 
+static void build_id(struct mh_out *o, const struct mh_object *object)
+{
+	static const char hex[] = "0123456789abcdef";
+	uint32_t i;
+
+	if (!object->build_id_size)
+		return;
+	mh_out_str(o, ",\"build_id\":\"");
+	for (i = 0; i < object->build_id_size && i < sizeof(object->build_id); i++) {
+		put(o, hex[object->build_id[i] >> 4]);
+		put(o, hex[object->build_id[i] & 15]);
+	}
+	put(o, '"');
+}
+
 static void symbol(struct mh_out *o, const struct mh_symbol *symbol)
 {
 	if (symbol->function)
@@ -210,8 +225,10 @@ static void whereabouts(struct mh_out *o, const struct mh_snapshot *snap,
 	uint64_t offset = 0;
 
 	object = mh_owner_object(snap, s, &offset);
-	if (object)
+	if (object) {
 		string(o, "object", object->path);
+		build_id(o, object);
+	}
 	if (object && s->kind == MEMHOOK_KIND_SITE)
 		number(o, "offset", offset);
 	if (mh_owner_symbol(snap, s))

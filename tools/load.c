@@ -201,6 +201,26 @@ static int get_kind(json_object *o, uint32_t *kind, struct load_extra *x)
 	return fail(x, "'kind' is none that memhook knows");
 }
 
+/* Hexadecimal; reports of older tools have none. */
+static int get_build_id(json_object *o, struct mh_object *object, struct load_extra *x)
+{
+	char text[2 * sizeof(object->build_id) + 1];
+	uint32_t n;
+
+	if (!json_object_object_get_ex(o, "build_id", NULL))
+		return 0;
+	if (get_text(o, "build_id", text, sizeof(text), x))
+		return -1;
+	n = (uint32_t)strlen(text);
+	if (n % 2 || strspn(text, "0123456789abcdef") != n)
+		return fail(x, "'build_id' is not hexadecimal");
+	object->build_id_size = n / 2;
+	while (n--)
+		object->build_id[n / 2] |= (uint8_t)((text[n] & 15) + (text[n] > '9' ? 9 : 0))
+					   << (n % 2 ? 0 : 4);
+	return 0;
+}
+
 /* The object and the place in it, where there is one: by the owner's row. */
 static int get_place(json_object *o, struct mh_snapshot *s, uint32_t row,
 		     struct load_extra *x)
@@ -213,6 +233,8 @@ static int get_place(json_object *o, struct mh_snapshot *s, uint32_t row,
 	if (get_text(o, "object", object->path, sizeof(object->path), x) ||
 	    (json_object_object_get_ex(o, "offset", NULL) &&
 	     get_number(o, "offset", &offset, x)))
+		return -1;
+	if (get_build_id(o, object, x))
 		return -1;
 	if (offset >> 48 || s->object_count >= UINT16_MAX - 1)
 		return fail(x, offset >> 48 ? "'offset' is too large" : "too many objects");
@@ -233,8 +255,13 @@ static void get_symbol(json_object *o, struct mh_snapshot *s, uint32_t row)
 	if (!json_object_is_type(function, json_type_string))
 		return;
 	s->symbols[row].label = label;
+	s->symbols[row].function = json_object_get_string(function);
 	path = json_object_is_type(file, json_type_string) ? json_object_get_string(file)
 							   : NULL;
+	if (path && json_object_get_int(line) > 0) {
+		s->symbols[row].file = path;
+		s->symbols[row].line = (uint32_t)json_object_get_int(line);
+	}
 	base = path && strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 	if (base)
 		snprintf(label, LABEL_ROOM, "%s (%s:%d)", json_object_get_string(function),

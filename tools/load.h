@@ -20,7 +20,10 @@ struct load_extra {
  */
 json_object *load_json(int fd, struct load_extra *extra);
 
-/* 0, or -1 with why; reader_free() in the first case. */
+/*
+ * 0, or -1 with why; reader_free() in the first case.  Functions and files of
+ * its symbols are the report's: only their labels outlive it.
+ */
 int load_snapshot(json_object *report, struct mh_snapshot *s, struct load_extra *extra);
 
 #endif /* LOAD_H */
