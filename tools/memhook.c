@@ -34,6 +34,7 @@ static const struct command {
 	{ "diff", diff_main, "show who grew between two reports" },
 	{ "verify", verify_main, "audit the counters of a running process" },
 	{ "top", top_main, "watch the owners of a running process, full screen" },
+	{ "pprof", pprof_main, "write a heap profile for pprof, or a flame graph" },
 	{ "header", header_main, "print a redirect header for a project's own names" },
 };
 

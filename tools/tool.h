@@ -18,6 +18,7 @@ int stat_main(int argc, char **argv);
 int mark_main(int argc, char **argv);
 int verify_main(int argc, char **argv);
 int diff_main(int argc, char **argv);
+int pprof_main(int argc, char **argv);
 int header_main(int argc, char **argv);
 int top_main(int argc, char **argv);
 
