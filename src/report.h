@@ -32,6 +32,11 @@ struct mh_process {
 	uint64_t memhook_bytes;     /* our own memory, segment included */
 };
 
+/* What owners had whose rows serve others now; no owner and no total has it. */
+struct mh_past {
+	uint64_t alloc_bytes, alloc_calls, free_bytes, free_calls;
+};
+
 /* A call site by name; strings are NULL where nothing is known. */
 struct mh_symbol {
 	const char *label; /* for a column of names: "function (file.c:12)" */
@@ -53,6 +58,7 @@ struct mh_snapshot {
 	uint64_t inexact_bytes; /* ... and off by at most so much */
 	uint64_t mismatched, foreign_ignored;
 	struct memhook_stats totals;
+	struct mh_past past; /* the tool's reader knows it, the library does not tell */
 	struct memhook_stats *owners; /* any order; the report sorts them */
 	size_t owner_count;
 	int sorted; /* the owners stay in this order */

@@ -227,6 +227,14 @@ static void derive(struct memhook_stats *s, const struct tables *t,
 	mh_derive(s, &sum, o, row, t->coarse[row].peak_bytes);
 }
 
+static void add_past(struct mh_past *past, const struct mh_row *base)
+{
+	past->alloc_bytes += base->alloc_bytes;
+	past->alloc_calls += base->alloc_calls;
+	past->free_bytes += base->free_bytes;
+	past->free_calls += base->free_calls;
+}
+
 static int fill_owners(struct reader *r, const struct mh_area *a, const struct tables *t,
 		       struct mh_snapshot *s)
 {
@@ -240,6 +248,7 @@ static int fill_owners(struct reader *r, const struct mh_area *a, const struct t
 
 		derive(o, t, &s->table[row], row);
 		mh_add_stats(&s->totals, o);
+		add_past(&s->past, &t->base[row]);
 		if (mh_worth_showing(o))
 			s->owner_count++;
 	}
