@@ -35,6 +35,7 @@ static const struct command {
 	{ "verify", verify_main, "audit the counters of a running process" },
 	{ "top", top_main, "watch the owners of a running process, full screen" },
 	{ "pprof", pprof_main, "write a heap profile for pprof, or a flame graph" },
+	{ "export", export_main, "serve the numbers of all processes to Prometheus" },
 	{ "header", header_main, "print a redirect header for a project's own names" },
 };
 

@@ -19,6 +19,7 @@ int mark_main(int argc, char **argv);
 int verify_main(int argc, char **argv);
 int diff_main(int argc, char **argv);
 int pprof_main(int argc, char **argv);
+int export_main(int argc, char **argv);
 int header_main(int argc, char **argv);
 int top_main(int argc, char **argv);
 

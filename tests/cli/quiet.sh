@@ -35,6 +35,7 @@ tell rest
 quiet mark "$pid"
 quiet stat --since-mark "$pid"
 quiet verify "$pid"
+quiet export --once
 quiet list
 kill -STOP "$pid"
 quiet stat "$pid"
