@@ -265,4 +265,12 @@ if [ -e /proc/net/if_inet6 ] && grep -q ' lo$' /proc/net/if_inet6; then
 	watched
 	[ "$status" = 0 ] || fail "SIGINT: exit status $status"
 fi
+
+# what goes with it: the unit's command, and no metric that there is not
+grep -q '^ExecStart=/.*/memhook export ' "$top_builddir/contrib/systemd/memhook-export.service" ||
+	fail "the unit starts something else"
+check "all metrics" 0 . "$m" export --once
+metrics "dashboard and rule" "all(x in names for f in ('grafana/memhook.json',
+	'prometheus/memhook.rules.yml') for x in __import__('re').findall('memhook_[a-z_]+',
+	open('$top_srcdir/contrib/' + f).read()))"
 exit $failed

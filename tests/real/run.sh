@@ -262,7 +262,18 @@ do_plugins() {
 	fi
 }
 
-all='python perl git sqlite compilers redis nginx dig plugins'
+# A script of its own, which needs a subject to tell what to hold.
+do_prometheus() {
+	have prometheus promtool prometheus || return
+	if "$here/prometheus.sh" > prometheus.out 2>&1; then
+		verdict PASS "prometheus scrapes memhook export" "$(tail -1 prometheus.out)"
+	else
+		verdict FAIL "prometheus scrapes memhook export"
+		cat prometheus.out
+	fi
+}
+
+all='python perl git sqlite compilers redis nginx dig plugins prometheus'
 # shellcheck disable=SC2048 # words
 for name in ${*:-$all}; do
 	"do_$name"
