@@ -33,7 +33,7 @@ static int fail(struct load_extra *x, const char *format, ...)
 	return -1;
 }
 
-static char *read_all(int fd, size_t *size, struct load_extra *x)
+char *load_text(int fd, size_t *size, struct load_extra *x)
 {
 	size_t room = 65536, used = 0;
 	char *text = NULL;
@@ -58,15 +58,26 @@ static char *read_all(int fd, size_t *size, struct load_extra *x)
 	return NULL;
 }
 
-static size_t skip_blanks(const char *text, size_t at, size_t size)
+size_t load_skip_blanks(const char *text, size_t at, size_t size)
 {
 	while (at < size && strchr(" \t\r\n", text[at]) && text[at])
 		at++;
 	return at;
 }
 
+json_tokener *load_tokener(void)
+{
+	json_tokener *t = json_tokener_new();
+
+	if (!t)
+		out_of_memory();
+	json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8 |
+					  JSON_TOKENER_ALLOW_TRAILING_CHARS);
+	return t;
+}
+
 /* json-c takes an int; longer texts go in pieces. */
-static json_object *parse_one(json_tokener *t, const char *text, size_t size, size_t *at)
+json_object *load_value(json_tokener *t, const char *text, size_t size, size_t *at)
 {
 	size_t piece = size - *at < 1 << 24 ? size - *at : 1 << 24;
 	json_object *o;
@@ -82,25 +93,21 @@ static json_object *parse_one(json_tokener *t, const char *text, size_t size, si
 
 static json_object *parse_all(const char *text, size_t size, struct load_extra *x)
 {
-	json_tokener *t = json_tokener_new();
+	json_tokener *t = load_tokener();
 	json_object *last = NULL;
-	size_t at = skip_blanks(text, 0, size);
+	size_t at = load_skip_blanks(text, 0, size);
 
-	if (!t)
-		out_of_memory();
-	json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8 |
-					  JSON_TOKENER_ALLOW_TRAILING_CHARS);
 	if (at == size)
 		fail(x, "it is empty");
 	while (at < size) {
-		json_object *o = parse_one(t, text, size, &at);
+		json_object *o = load_value(t, text, size, &at);
 		enum json_tokener_error error = json_tokener_get_error(t);
 
 		json_object_put(last);
 		last = o;
 		x->snapshots++;
 		if (error == json_tokener_success && json_object_is_type(o, json_type_object)) {
-			at = skip_blanks(text, at, size);
+			at = load_skip_blanks(text, at, size);
 			continue;
 		}
 		if (error == json_tokener_continue)
@@ -125,7 +132,7 @@ json_object *load_json(int fd, struct load_extra *x)
 	char *text;
 
 	memset(x, 0, sizeof(*x));
-	text = read_all(fd, &size, x);
+	text = load_text(fd, &size, x);
 	if (!text)
 		return NULL;
 	o = parse_all(text, size, x);

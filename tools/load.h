@@ -26,4 +26,11 @@ json_object *load_json(int fd, struct load_extra *extra);
  */
 int load_snapshot(json_object *report, struct mh_snapshot *s, struct load_extra *extra);
 
+/* The steps of load_json(): the text, NULL with why, ... */
+char *load_text(int fd, size_t *size, struct load_extra *extra);
+size_t load_skip_blanks(const char *text, size_t at, size_t size);
+/* ... a strict parser, and its next value; json_tokener_get_error() tells success. */
+json_tokener *load_tokener(void);
+json_object *load_value(json_tokener *t, const char *text, size_t size, size_t *at);
+
 #endif /* LOAD_H */
