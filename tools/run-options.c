@@ -16,20 +16,14 @@ static void usage(FILE *to)
 	fputs("Usage: memhook run [OPTION...] [--] CMD [ARG...]\n"
 	      "Run CMD under the hook; when it ends, by whatever cause, show who owned\n"
 	      "its memory.  The exit status is CMD's (128+signal when it was killed).\n\n"
-	      "  -b, --by=library|thread|site|none\n"
-	      "                          whom to charge outside of scopes: the calling\n"
-	      "                          shared library (default), the thread, the call\n"
-	      "                          itself, or nobody\n"
-	      "      --through=LIST      charge the callers of these libraries, as in\n"
-	      "                          default,libfoo (default: libc, ld.so,\n"
-	      "                          libstdc++, libglib-2.0; none: no library)\n"
+	      RUN_USAGE_OWNERS
 	      "  -f, --format=text|json  the report's format (default: text)\n"
 	      "  -o, --output=FILE       write it there, not to standard error\n"
-	      "      --follow            hook the programs that CMD starts, too\n"
+	      RUN_USAGE_FOLLOW
 	      "      --leaks             only what was never freed\n"
 	      "  -i, --interval=S        write the state every S seconds, too: a JSON\n"
 	      "                          object a line; needs --output\n"
-	      "      --no-symbols        leave call sites as library+offset\n"
+	      RUN_USAGE_SYMBOLS
 	      "      --help              print this\n", to);
 }
 
@@ -66,8 +60,7 @@ static long parse_interval(const char *text)
 	return 0;
 }
 
-/* 0, or -1 after a complaint. */
-static int parse_one(int option, struct run_options *o)
+int run_option(int option, struct run_options *o)
 {
 	switch (option) {
 	case 'b':
@@ -76,9 +69,6 @@ static int parse_one(int option, struct run_options *o)
 	case 'T':
 		o->through = optarg;
 		return parse_through(optarg);
-	case 'f':
-		o->format = parse_format(optarg);
-		return o->format < 0 ? -1 : 0;
 	case 'i':
 		o->interval_ms = parse_interval(optarg);
 		return o->interval_ms ? 0 : -1;
@@ -88,12 +78,24 @@ static int parse_one(int option, struct run_options *o)
 	case 'o':
 		o->output = optarg;
 		return 0;
-	case 'F':
+	default:
 		o->follow = 1;
 		return 0;
-	default:
+	}
+}
+
+/* 0, or -1 after a complaint. */
+static int parse_one(int option, struct run_options *o)
+{
+	switch (option) {
+	case 'f':
+		o->format = parse_format(optarg);
+		return o->format < 0 ? -1 : 0;
+	case 'l':
 		o->leaks = 1;
 		return 0;
+	default:
+		return run_option(option, o);
 	}
 }
 
@@ -120,20 +122,15 @@ static int check(struct run_options *o)
 
 int run_parse(int argc, char **argv, struct run_options *o)
 {
-	static const struct option longs[] = { { "by", 1, NULL, 'b' },
-					       { "follow", 0, NULL, 'F' },
+	static const struct option longs[] = { RUN_OPTIONS,
 					       { "format", 1, NULL, 'f' },
 					       { "help", 0, NULL, 'h' },
-					       { "interval", 1, NULL, 'i' },
 					       { "leaks", 0, NULL, 'l' },
-					       { "no-symbols", 0, NULL, 'S' },
-					       { "output", 1, NULL, 'o' },
-					       { "through", 1, NULL, 'T' },
 					       { NULL, 0, NULL, 0 } };
 	int c, bad = 0;
 
 	o->format = FORMAT_OPEN;
-	while ((c = getopt_long(argc, argv, "+b:f:i:o:", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+f:" RUN_LETTERS, longs, NULL)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
 			return close_stdout() + 1;

@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "line.h"
 #include "names.h"
+#include "recording.h"
 #include "run.h"
 #include "symbolize.h"
 #include "tool.h"
@@ -116,32 +117,17 @@ static void write_text(const struct run *run, struct mh_out *o, struct reader *r
 	mh_out_flush(o);
 }
 
-/*
- * One line, in one piece: it is made in memory, and what a full disk took
- * only half of is taken back.
- */
-static int write_line(int from, int to)
+static int write_line(const struct run *run, int from)
 {
-	off_t size = lseek(from, 0, SEEK_END), had = lseek(to, 0, SEEK_CUR), i;
-	char *text = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE, from,
-			  0);
-	int error = 0;
-	ssize_t n;
+	size_t size;
+	char *text = line_of(from, &size);
+	int error = text ? 0 : errno;
 
-	if (text == MAP_FAILED)
-		return errno;
-	for (i = 0; i < size - 1; i++)
-		if (text[i] == '\n') /* between the objects: strings have none */
-			text[i] = ' ';
-	for (i = 0; i < size && !error; i += n) {
-		n = write(to, text + i, (size_t)(size - i));
-		if (n < 0 && errno != EINTR)
-			error = errno;
-		n = n > 0 ? n : 0;
-	}
-	if (error && i > 0 && had >= 0 && ftruncate(to, had) == 0)
-		lseek(to, had, SEEK_SET);
-	munmap(text, (size_t)size);
+	if (text && run->options->recording)
+		error = recording_write(run->options->recording, text);
+	else if (text)
+		error = line_write(run->output, text, size);
+	free(text);
 	return error;
 }
 
@@ -156,7 +142,7 @@ static int write_json_line(const struct run *run, struct reader *r,
 	mh_out_init(&out, fd);
 	write_json(run, &out, r, m, s);
 	if (!out.error)
-		out.error = write_line(fd, run->output);
+		out.error = write_line(run, fd);
 	close(fd);
 	return out.error;
 }

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "recording.h"
 #include "segment-file.h"
 #include "target.h"
 #include "tool.h"
@@ -133,6 +134,18 @@ static void expect(struct run *r, const char *path)
 	oom_follow(&r->oom, getpid());
 }
 
+static int open_reports(struct run *r)
+{
+	const struct run_options *o = r->options;
+
+	if (o->recording) {
+		r->output = -1;
+		return recording_open(o->recording, o->output);
+	}
+	r->output = open_output(o->output, STDERR_FILENO);
+	return r->output < 0 ? -1 : 0;
+}
+
 static int run(struct run_options *o, const char *path)
 {
 	struct run r = { .options = o };
@@ -143,8 +156,7 @@ static int run(struct run_options *o, const char *path)
 	rc = target_check(path, o->follow);
 	if (rc)
 		return rc;
-	r.output = open_output(o->output, STDERR_FILENO);
-	if (r.output < 0)
+	if (open_reports(&r))
 		return 1;
 	r.segment = mh_segment_file(1);
 	if (r.segment < 0)
@@ -162,14 +174,18 @@ static int run(struct run_options *o, const char *path)
 	return rc == 0 && r.report_failed ? 1 : rc;
 }
 
+int run_command(struct run_options *o)
+{
+	char path[PATH_MAX];
+	int rc = target_find(o->command[0], path, sizeof(path));
+
+	return rc ? rc : run(o, path);
+}
+
 int run_main(int argc, char **argv)
 {
 	struct run_options o = { .by = "library" };
-	char path[PATH_MAX];
 	int rc = run_parse(argc, argv, &o);
 
-	if (rc)
-		return rc - 1;
-	rc = target_find(o.command[0], path, sizeof(path));
-	return rc ? rc : run(&o, path);
+	return rc ? rc - 1 : run_command(&o);
 }

@@ -20,6 +20,7 @@ struct run_options {
 	int format;
 	const char *output;
 	long interval_ms; /* between snapshots; 0: none */
+	struct recording *recording; /* they go there; NULL: to the output */
 	int follow;
 	int leaks;
 	int no_symbols;
@@ -70,6 +71,31 @@ struct run {
 
 /* run-options.c: 0, or an exit status + 1. */
 int run_parse(int argc, char **argv, struct run_options *o);
+
+/* What memhook record takes as well: getopt_long()'s tables, and --help. */
+#define RUN_LETTERS "b:i:o:"
+#define RUN_OPTIONS                                                              \
+	{ "by", 1, NULL, 'b' }, { "follow", 0, NULL, 'F' },                      \
+	{ "interval", 1, NULL, 'i' }, { "no-symbols", 0, NULL, 'S' },            \
+	{ "output", 1, NULL, 'o' }, { "through", 1, NULL, 'T' }
+#define RUN_USAGE_OWNERS                                                         \
+	"  -b, --by=library|thread|site|none\n"                                  \
+	"                          whom to charge outside of scopes: the calling\n" \
+	"                          shared library (default), the thread, the call\n" \
+	"                          itself, or nobody\n"                          \
+	"      --through=LIST      charge the callers of these libraries, as in\n" \
+	"                          default,libfoo (default: libc, ld.so,\n"      \
+	"                          libstdc++, libglib-2.0; none: no library)\n"
+#define RUN_USAGE_FOLLOW                                                         \
+	"      --follow            hook the programs that CMD starts, too\n"
+#define RUN_USAGE_SYMBOLS                                                        \
+	"      --no-symbols        leave call sites as library+offset\n"
+
+/* One of them, with optarg: 0, or -1 after a complaint. */
+int run_option(int option, struct run_options *o);
+
+/* run.c: the exit status; o->command, which is not empty, has run. */
+int run_command(struct run_options *o);
 
 /* run-wait.c: until CMD has ended */
 void run_arrange_signals(struct run_options *o);
