@@ -33,6 +33,7 @@ static const struct command {
 	{ "mark", mark_main, "remember its numbers for stat --since-mark" },
 	{ "diff", diff_main, "show who grew between two reports" },
 	{ "record", record_main, "write what a process holds to a file, again and again" },
+	{ "report", report_main, "make a page to look at of such a file" },
 	{ "verify", verify_main, "audit the counters of a running process" },
 	{ "top", top_main, "watch the owners of a running process, full screen" },
 	{ "pprof", pprof_main, "write a heap profile for pprof, or a flame graph" },

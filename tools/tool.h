@@ -23,6 +23,7 @@ int export_main(int argc, char **argv);
 int header_main(int argc, char **argv);
 int top_main(int argc, char **argv);
 int record_main(int argc, char **argv);
+int report_main(int argc, char **argv);
 
 /* "memhook SUBCOMMAND: ..." on standard error. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

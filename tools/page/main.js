@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The page: the recording, the run that is shown, and what the reader chose.
+
+const data = JSON.parse(document.getElementById('data').textContent);
+const byId = id => document.getElementById(id);
+const state = { run: null, from: 0, to: 0, rss: false, sort: 'live', descending: true,
+	search: '', all: false };
+let redrawRange = () => {};
+
+function endOf(exit) {
+	if (!exit)
+		return '';
+	if (exit.oom_killed)
+		return ', killed by the OOM killer';
+	return 'signal' in exit ? `, killed by signal ${exit.signal}`
+		: `, exited with status ${exit.code}`;
+}
+
+function describe(run) {
+	const { raw } = run, snapshots = `${count(raw.reports)} snapshot${raw.reports === 1 ? '' : 's'}`;
+	const lasted = run.count > 1 ? ` over ${span(run.seconds[run.count - 1] - run.seconds[0])}` : '';
+	byId('title').textContent = `${raw.command} (pid ${raw.pid})`;
+	document.title = `${raw.command} (pid ${raw.pid}): memhook report`;
+	byId('about').textContent = `${new Date(run.times[0]).toLocaleString('en-GB')}, ${snapshots}`
+		+ `${lasted}${endOf(raw.exit)}. Owners by ${raw.by}. ${data.file}`;
+}
+
+function remark(run) {
+	const remarks = [], { raw } = run;
+	if (raw.stride > 1)
+		remarks.push(`Of the snapshots every ${count(raw.stride)}th is drawn.`);
+	if (raw.workers)
+		remarks.push(`Its ${count(raw.workers)} other processes are not in these numbers.`);
+	if (data.spoiled)
+		remarks.push(`${count(data.spoiled)} spoiled places of the recording were left out.`);
+	if (run.raw.moments.some(m => !m.consistent))
+		remarks.push('Taken while it ran: each snapshot is of about one moment.');
+	byId('remarks').textContent = remarks.join(' ');
+	byId('remarks').hidden = !remarks.length;
+}
+
+function drawMoment() {
+	const { run } = state, highest = run.count > 1 && run.total[state.to] === d3.max(run.total);
+	redrawRange();
+	for (const which of ['from', 'to']) {
+		const m = state[which], text = `${span(run.seconds[m])} (${clock(run.times[m])})`;
+		byId(which).value = m;
+		byId(which).setAttribute('aria-valuetext', text);
+		byId(`${which}-text`).textContent = text;
+	}
+	for (const note of document.querySelectorAll('.moment'))
+		note.textContent = `At ${span(run.seconds[state.to])}`
+			+ `${highest ? ', when it held most' : ''}: ${bytes(run.total[state.to])} live`
+			+ ` in ${count(run.blocks[state.to])} blocks.`;
+	drawLegend(run, state);
+	if (run.count > 1)
+		drawGrowth(run, state);
+	drawTreemap(run, state);
+	drawTable(run, state, sortBy);
+	drawBridge(run, state);
+}
+
+function sortBy(column) {
+	state.descending = state.sort === column.key ? !state.descending : !!column.text;
+	state.sort = column.key;
+	drawTable(state.run, state, sortBy);
+	document.querySelector(`#owners button[data-key="${column.key}"]`).focus();
+}
+
+function choose(from, to) {
+	if (from === state.from && to === state.to)
+		return;
+	state.from = from;
+	state.to = to;
+	drawMoment();
+}
+
+function drawAll() {
+	if (state.run.count > 1)
+		redrawRange = drawChart(state.run, state, choose);
+	drawMoment();
+}
+
+// At its end a program holds next to nothing: then the moment when it held most.
+function show(index) {
+	const run = makeRun(data.runs[index]), one = run.count < 2;
+	state.run = run;
+	state.from = 0;
+	state.to = run.raw.exit ? run.total.indexOf(d3.max(run.total)) : run.count - 1;
+	redrawRange = () => {};
+	byId('time').hidden = byId('growth').hidden = one;
+	byId('rss').closest('p').hidden = !run.rss.some(n => n);
+	for (const which of ['from', 'to'])
+		byId(which).max = run.count - 1;
+	describe(run);
+	remark(run);
+	drawAll();
+}
+
+function offerRuns() {
+	const select = byId('run');
+	data.runs.forEach((run, i) => {
+		const option = element('option', '', `${run.command} (pid ${run.pid}), `
+			+ new Date(run.moments[0].time).toLocaleString('en-GB'));
+		option.value = i;
+		select.append(option);
+	});
+	select.value = data.runs.length - 1;
+	byId('choose').hidden = data.runs.length < 2;
+	select.addEventListener('change', () => show(Number(select.value)));
+}
+
+function listenToControls() {
+	const from = byId('from'), to = byId('to');
+	from.addEventListener('input', () => choose(Number(from.value),
+		Math.max(Number(from.value), state.to)));
+	to.addEventListener('input', () => choose(Math.min(state.from, Number(to.value)),
+		Number(to.value)));
+	byId('rss').addEventListener('change', event => {
+		state.rss = event.target.checked;
+		drawAll();
+	});
+	byId('search').addEventListener('input', event => {
+		state.search = event.target.value;
+		drawTable(state.run, state, sortBy);
+	});
+	byId('all').addEventListener('click', () => {
+		state.all = true;
+		drawTable(state.run, state, sortBy);
+	});
+	let width = innerWidth;
+	addEventListener('resize', () => {
+		if (width !== innerWidth)
+			drawAll();
+		width = innerWidth;
+	});
+	// Paper has a width of its own.
+	addEventListener('beforeprint', drawAll);
+	addEventListener('afterprint', drawAll);
+}
+
+document.querySelector('main').hidden = false;
+offerRuns();
+listenToControls();
+show(data.runs.length - 1);
