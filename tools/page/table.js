@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What grew, and the table of all owners.
 
-const ROWS = 100; // before "show all"
+const ROWS = 30; // before "show all"
 
 const between = (owner, key, state) => owner[key][state.to] - owner[key][state.from];
 
