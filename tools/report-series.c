@@ -146,7 +146,7 @@ static void add_owner(struct series_run *run, const struct mh_snapshot *s,
 
 	if (o->seen != run->reports) {
 		memset(o->sums, 0, sizeof(o->sums));
-		o->peak = 0;
+		o->peak_now = 0;
 		o->retired = 1;
 	}
 	o->seen = (uint32_t)run->reports;
@@ -155,7 +155,7 @@ static void add_owner(struct series_run *run, const struct mh_snapshot *s,
 	o->sums[SERIES_BLOCKS] += stats->live_blocks;
 	o->sums[SERIES_BYTES] += stats->alloc_bytes;
 	o->sums[SERIES_CALLS] += stats->alloc_calls;
-	o->peak += stats->peak_bytes;
+	o->peak_now += stats->peak_bytes;
 	if (!symbol)
 		return;
 	free(o->label);
@@ -178,6 +178,9 @@ static void take_steps(struct series_run *run, uint32_t moment)
 			step(&o->steps[k], moment, o->sums[k]);
 		if (o->sums[SERIES_LIVE] > o->most)
 			o->most = o->sums[SERIES_LIVE];
+		/* Peaks are coarse, and seen again and again they are less so. */
+		if (o->peak_now > o->peak)
+			o->peak = o->peak_now;
 	}
 }
 
@@ -217,11 +220,14 @@ static struct series_run *find_run(struct series *all, const struct mh_snapshot 
 	return run;
 }
 
+/* A copy: the next line of a recording changes what it changes in place. */
 static json_object *object_of(json_object *report, const char *key)
 {
-	json_object *o = json_object_object_get(report, key);
+	json_object *o = json_object_object_get(report, key), *to = NULL;
 
-	return json_object_is_type(o, json_type_object) ? json_object_get(o) : NULL;
+	if (json_object_is_type(o, json_type_object) && json_object_deep_copy(o, &to, NULL))
+		out_of_memory();
+	return to;
 }
 
 int series_add(void *arg, json_object *report, int whole, char why[128])

@@ -38,7 +38,8 @@ struct series_owner {
 	int retired;
 	uint32_t seen; /* number of the last report, from 1, that has it */
 	uint64_t sums[SERIES_KEYS]; /* in that report */
-	uint64_t peak, most; /* as the owner says; live at a moment */
+	uint64_t peak_now;          /* ... and its peak */
+	uint64_t peak, most;        /* the highest in any; live at any moment */
 	struct steps steps[SERIES_KEYS];
 };
 

@@ -42,6 +42,16 @@ function bridgeParts(live, p) {
 	return known.filter(part => part[1]);
 }
 
+// The allocator's numbers come from the process itself, now and then.
+function tellAge(box, p, now) {
+	const age = (now - p.allocator_time_ms) / 1000;
+	if (!p.allocator_time_ms)
+		box.append(element('p', 'note', 'The allocator\u2019s own numbers were not published yet.'));
+	else if (age > 1)
+		box.append(element('p', 'note', `The allocator\u2019s numbers are ${span(age)} old:`
+			+ ' its parts are off by what changed since.'));
+}
+
 function drawBridge(run, state) {
 	const box = document.getElementById('bridge'), p = run.process[state.to];
 	const rows = [];
@@ -51,8 +61,7 @@ function drawBridge(run, state) {
 		box.append(element('p', 'note', 'Resident memory is not known at this moment.'));
 	} else {
 		const parts = bridgeParts(run.total[state.to], p);
-		const sums = d3.cumsum ? d3.cumsum(parts, part => part[1])
-			: parts.map((part, i) => d3.sum(parts.slice(0, i + 1), q => q[1]));
+		const sums = parts.map((part, i) => d3.sum(parts.slice(0, i + 1), q => q[1]));
 		const most = Math.max(p.rss_bytes, ...sums);
 		for (const [label, n] of parts) {
 			rows.push(barRow(label, n < 0 ? 'var(--less)' : 'var(--part)',
@@ -62,20 +71,25 @@ function drawBridge(run, state) {
 		rows.push(barRow('= resident (RSS)', 'var(--whole)', 0, p.rss_bytes / most,
 			bytes(p.rss_bytes), 'whole'));
 		box.append(...rows);
+		tellAge(box, p, run.times[state.to]);
 	}
 	drawNumbers(p);
 }
 
-function numberRow(key, value) {
-	const row = element('tr'), th = element('th', 'name', key.replace(/_/g, ' '));
+function row(name, value) {
+	const tr = element('tr'), th = element('th', 'name', name);
 	th.scope = 'row';
+	tr.append(th, element('td', 'number', value));
+	return tr;
+}
+
+function numberRow(key, value) {
 	let text = String(value);
 	if (isNumber(value))
 		text = key.endsWith('_bytes') ? bytes(value)
 			: key.endsWith('time_ms') ? (value ? new Date(value).toISOString() : 'never')
 			: count(value);
-	row.append(th, element('td', 'number', text));
-	return row;
+	return row(key.replace(/_/g, ' '), text);
 }
 
 // Whatever a later memhook adds is listed as well.
@@ -88,7 +102,7 @@ function drawNumbers(p) {
 		}
 		for (const one of value)
 			if (one && typeof one === 'object')
-				rows.push(numberRow(`${key}: ${one.name}`.replace(/_/g, '\u005f'),
+				rows.push(row(`${key}: ${one.name}`,
 					isNumber(one.rss_bytes) ? bytes(one.rss_bytes) : ''));
 	}
 	document.querySelector('#numbers tbody').replaceChildren(...rows);

@@ -25,7 +25,7 @@ function drawAxes(svg, scales, width, height) {
 		axes.append('text').attr('x', MARGIN.left - 8).attr('y', y(tick.value))
 			.attr('dy', '0.32em').attr('text-anchor', 'end').text(tick.text);
 	}
-	for (const s of secondTicks(...x.domain(), Math.max(2, width / 110))) {
+	for (const s of secondTicks(...x.domain(), Math.max(2, width / 80))) {
 		axes.append('line').attr('x1', x(s)).attr('x2', x(s))
 			.attr('y1', xAt).attr('y2', xAt + 5);
 		axes.append('text').attr('x', x(s)).attr('y', xAt + 19)

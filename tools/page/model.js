@@ -5,6 +5,10 @@
 const KEYS = ['live', 'blocks', 'bytes', 'calls'];
 const TOP = 8; // owners with a colour of their own
 
+// What would turn or hide the text around it is shown as a mark.
+const tame = text => String(text).replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+	'\ufffd');
+
 // [moment, value, moment, value ...] to a value for each moment.
 function expand(steps, count) {
 	const all = new Array(count).fill(0);
@@ -15,10 +19,10 @@ function expand(steps, count) {
 
 function makeOwner(raw, count, index) {
 	const owner = {
-		name: raw.name || '(no name)',
+		name: tame(raw.name) || '(no name)',
 		kind: raw.kind || '',
-		place: raw.place || '',
-		object: raw.object || '',
+		place: tame(raw.place || ''),
+		object: tame(raw.object || ''),
 		retired: !!raw.retired,
 		others: raw.others || 0,
 		peak: raw.peak,

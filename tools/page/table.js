@@ -3,6 +3,7 @@
 
 const ROWS = 30; // before "show all"
 
+const titleOf = owner => (owner.others ? `${count(owner.others)} others` : owner.name);
 const between = (owner, key, state) => owner[key][state.to] - owner[key][state.from];
 
 const COLUMNS = [
@@ -11,7 +12,7 @@ const COLUMNS = [
 	{ key: 'live', title: 'Live', value: (o, s) => o.live[s.to], text: bytes },
 	{ key: 'change', title: 'Change', value: (o, s) => between(o, 'live', s), text: bytes,
 		signed: true, two: true },
-	{ key: 'blocks', title: 'Blocks', value: (o, s) => o.blocks[s.to], text: count },
+	{ key: 'blocks', title: 'Blocks', middle: true, value: (o, s) => o.blocks[s.to], text: count },
 	{ key: 'dblocks', title: 'Blocks \u00b1', value: (o, s) => between(o, 'blocks', s), text: count,
 		signed: true, two: true, wide: true, label: 'Change of blocks' },
 	{ key: 'bytes', title: 'Allocated', value: (o, s) => between(o, 'bytes', s), text: bytes,
@@ -22,6 +23,8 @@ const COLUMNS = [
 		label: 'Peak at any time' },
 ];
 
+const classOf = c => (c.text ? 'number' : '') + (c.wide ? ' wide' : '')
+	+ (c.middle ? ' middle' : '');
 const columnsOf = run => COLUMNS.filter(c => run.count > 1 || !c.two);
 
 function byColumn(column, state) {
@@ -36,7 +39,7 @@ function byColumn(column, state) {
 function drawHead(run, state, sorted) {
 	const row = element('tr');
 	for (const column of columnsOf(run)) {
-		const th = element('th', `${column.wide ? 'wide ' : ''}${column.text ? 'number' : ''}`);
+		const th = element('th', classOf(column));
 		const button = element('button', '', column.title), active = state.sort === column.key;
 		th.scope = 'col';
 		th.setAttribute('aria-sort', !active ? 'none' : state.descending ? 'descending'
@@ -46,7 +49,8 @@ function drawHead(run, state, sorted) {
 			button.title = column.label;
 			button.setAttribute('aria-label', column.label);
 		}
-		button.append(element('span', 'arrow', !active ? '' : state.descending ? '\u25be' : '\u25b4'));
+		button.append(element('span', 'arrow',
+			!active ? '' : state.descending ? '\u25be' : '\u25b4'));
 		button.addEventListener('click', () => sorted(column));
 		button.dataset.key = column.key;
 		th.append(button);
@@ -57,11 +61,14 @@ function drawHead(run, state, sorted) {
 
 function nameCell(owner) {
 	const th = element('th', 'name'), swatch = element('span', 'swatch');
+	const label = element('span'), row = element('span', 'named');
 	th.scope = 'row';
 	swatch.style.background = owner.color;
-	th.append(swatch, element('span', 'text', owner.others ? `${owner.others} others` : owner.name));
+	label.append(element('span', 'text', titleOf(owner)));
 	if (owner.retired)
-		th.append(element('span', 'note', ' (ended)'));
+		label.append(element('span', 'note', ' (ended)'));
+	row.append(swatch, label);
+	th.append(row);
 	th.title = [owner.name, owner.place, owner.object].filter(t => t).join('\n');
 	return th;
 }
@@ -71,16 +78,17 @@ function bodyRow(owner, columns, state) {
 	row.append(nameCell(owner));
 	for (const column of columns.slice(1)) {
 		const value = column.value(owner, state);
-		const text = !column.text ? value : column.signed ? signed(value, column.text)
-			: column.text(value);
-		row.append(element('td', `${column.wide ? 'wide ' : ''}${column.text ? 'number' : ''}`, text));
+		const text = column.signed ? signed(value, column.text)
+			: column.text ? column.text(value) : value;
+		row.append(element('td', classOf(column), text));
 	}
 	return row;
 }
 
 function drawTable(run, state, sorted) {
 	const wanted = state.search.toLowerCase(), columns = columnsOf(run);
-	const has = o => [o.name, o.place, o.object, o.kind].some(t => t.toLowerCase().includes(wanted));
+	const has = o => [o.name, o.place, o.object, o.kind]
+		.some(text => text.toLowerCase().includes(wanted));
 	const column = columns.find(c => c.key === state.sort) || columns[2];
 	const rows = run.owners.filter(has).sort(byColumn(column, state));
 	const shown = state.all ? rows : rows.slice(0, ROWS);
@@ -104,9 +112,10 @@ function drawGrowth(run, state) {
 		`From ${span(run.seconds[state.from])} to ${span(run.seconds[state.to])}: live bytes`
 		+ ` ${signed(run.total[state.to] - run.total[state.from], bytes)}, blocks`
 		+ ` ${signed(run.blocks[state.to] - run.blocks[state.from], count)}.`
-		+ (shown.length < moved.length ? ` ${moved.length} owners changed; these changed most.` : '');
+		+ (shown.length < moved.length
+			? ` ${count(moved.length)} owners changed; these changed most.` : '');
 	box.replaceChildren(...shown.map(o => barRow(
-		o.others ? `${o.others} others` : o.name, o.color, at(0), at(change(o)),
+		titleOf(o), o.color, at(0), at(change(o)),
 		signed(change(o), bytes), 'signed')));
 	if (!shown.length)
 		box.append(element('p', 'note', 'No owner holds more or less than before.'));
