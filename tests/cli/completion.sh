@@ -73,6 +73,10 @@ has "$pid" stat -s live ""
 offers "$pid" verify "$pid"
 has "$pid" mark ""
 has_not "$pid" diff ""
+has "$pid" record ""
+has "$pid" record -o file ""
+has bash record -o file -- bas
+has "$work/b.json" report "$work/"
 has_not "$pid" header ""
 stop
 has_not "$pid" stat ""
