@@ -8,7 +8,9 @@
 /* The arrays that become objects, and the number that tells their members. */
 static const char *number_of(const char *key)
 {
-	return strcmp(key, "owners") == 0 ? "id" : strcmp(key, "workers") == 0 ? "pid" : NULL;
+	if (strcmp(key, "owners") == 0)
+		return "id";
+	return strcmp(key, "workers") == 0 ? "pid" : NULL;
 }
 
 static json_object *must(json_object *o)

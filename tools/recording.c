@@ -74,7 +74,8 @@ static void put(json_object *o, const char *key, json_object *value)
 /* What to do to the line before it, which is told by its time. */
 static int write_delta(struct recording *rec, json_object *now)
 {
-	json_object *patch = delta_between(rec->last, now), *delta = json_object_new_object();
+	json_object *patch = delta_between(rec->last, now);
+	json_object *delta = json_object_new_object();
 	json_object *since = json_object_object_get(rec->last, "time_unix_ms");
 	const char *text;
 	char *line;

@@ -38,7 +38,8 @@ function bridgeParts(live, p) {
 	const known = parts.filter(part => isNumber(part[1]));
 	const rest = p.rss_bytes - d3.sum(known, part => part[1]);
 	if (rest)
-		known.push(['other_bytes' in p ? 'not explained' : 'not malloc: code, stacks and so on', rest]);
+		known.push(['other_bytes' in p ? 'not explained'
+			: 'not malloc: code, stacks and so on', rest]);
 	return known.filter(part => part[1]);
 }
 
@@ -46,9 +47,11 @@ function bridgeParts(live, p) {
 function tellAge(box, p, now) {
 	const age = (now - p.allocator_time_ms) / 1000;
 	if (!p.allocator_time_ms)
-		box.append(element('p', 'note', 'The allocator\u2019s own numbers were not published yet.'));
+		box.append(element('p', 'note',
+			'The allocator\u2019s own numbers were not published yet.'));
 	else if (age > 1)
-		box.append(element('p', 'note', `The allocator\u2019s numbers are ${span(age)} old:`
+		box.append(element('p', 'note',
+			`The allocator\u2019s numbers are ${span(age)} old:`
 			+ ' its parts are off by what changed since.'));
 }
 
@@ -58,7 +61,8 @@ function drawBridge(run, state) {
 	let sum = 0;
 	box.textContent = '';
 	if (!isNumber(p.rss_bytes) || !p.rss_bytes) {
-		box.append(element('p', 'note', 'Resident memory is not known at this moment.'));
+		box.append(element('p', 'note',
+			'Resident memory is not known at this moment.'));
 	} else {
 		const parts = bridgeParts(run.total[state.to], p);
 		const sums = parts.map((part, i) => d3.sum(parts.slice(0, i + 1), q => q[1]));
@@ -85,11 +89,11 @@ function row(name, value) {
 
 function numberRow(key, value) {
 	let text = String(value);
-	if (isNumber(value))
-		text = key.endsWith('_bytes') ? bytes(value)
-			: key.endsWith('time_ms') ? (value ? new Date(value).toISOString() : 'never')
-			: count(value);
-	return row(key.replace(/_/g, ' '), text);
+	if (isNumber(value) && key.endsWith('time_ms'))
+		text = value ? new Date(value).toISOString() : 'never';
+	else if (isNumber(value))
+		text = key.endsWith('_bytes') ? bytes(value) : count(value);
+	return row(tame(key).replace(/_/g, ' '), text);
 }
 
 // Whatever a later memhook adds is listed as well.
@@ -102,7 +106,7 @@ function drawNumbers(p) {
 		}
 		for (const one of value)
 			if (one && typeof one === 'object')
-				rows.push(row(`${key}: ${one.name}`,
+				rows.push(row(tame(`${key}: ${one.name}`),
 					isNumber(one.rss_bytes) ? bytes(one.rss_bytes) : ''));
 	}
 	document.querySelector('#numbers tbody').replaceChildren(...rows);

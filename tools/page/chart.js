@@ -82,10 +82,11 @@ const nearest = (run, x, position) => {
 function readout(run, layers, scales, m, y) {
 	const at = scales.y.invert(y);
 	const layer = layers.findIndex(l => at >= l[m][0] && at < l[m][1]);
-	const band = layer < 0 ? '' : `; ${run.bands[layer].name}: ${bytes(run.bands[layer].live[m])}`;
+	const band = run.bands[layer];
+	const owner = band ? `; ${band.name}: ${bytes(band.live[m])}` : '';
 	const rss = run.rss[m] ? `, ${bytes(run.rss[m])} resident` : '';
 	return `${span(run.seconds[m])} (${clock(run.times[m])}): ${bytes(run.total[m])} live`
-		+ `${rss}${band}`;
+		+ `${rss}${owner}`;
 }
 
 // Near a line that line is dragged, elsewhere a new range begins.
@@ -105,7 +106,8 @@ function listen(node, run, scales, layers, state, changed) {
 	});
 	node.addEventListener('pointermove', event => {
 		const [px, py] = position(event), m = nearest(run, scales.x, px);
-		document.getElementById('readout').textContent = readout(run, layers, scales, m, py);
+		document.getElementById('readout').textContent =
+			readout(run, layers, scales, m, py);
 		if (fixed >= 0 && m !== fixed)
 			changed(Math.min(fixed, m), Math.max(fixed, m));
 	});
@@ -121,7 +123,7 @@ function drawChart(run, state, changed) {
 	box.textContent = '';
 	const svg = d3.select(box).append('svg').attr('viewBox', `0 0 ${width} ${height}`)
 		.attr('width', width).attr('height', height).attr('role', 'img')
-		.attr('aria-label', `Live bytes over ${span(run.seconds[run.count - 1] - run.seconds[0])},`
+		.attr('aria-label', `Live bytes over ${span(lasted(run))},`
 			+ ` at most ${bytes(d3.max(run.total))}; the table has the numbers`);
 	drawAxes(svg, scales, width, height);
 	const layers = drawBands(svg, run, scales);

@@ -17,12 +17,13 @@ function endOf(exit) {
 }
 
 function describe(run) {
-	const { raw } = run, snapshots = `${count(raw.reports)} snapshot${raw.reports === 1 ? '' : 's'}`;
-	const lasted = run.count > 1 ? ` over ${span(run.seconds[run.count - 1] - run.seconds[0])}` : '';
-	byId('title').textContent = `${raw.command} (pid ${raw.pid})`;
-	document.title = `${raw.command} (pid ${raw.pid}): memhook report`;
-	byId('about').textContent = `${new Date(run.times[0]).toLocaleString('en-GB')}, ${snapshots}`
-		+ `${lasted}${endOf(raw.exit)}. Owners by ${raw.by}. ${data.file}`;
+	const { raw } = run, name = `${tame(raw.command)} (pid ${raw.pid})`;
+	const snapshots = `${count(raw.reports)} snapshot${raw.reports === 1 ? '' : 's'}`;
+	const over = run.count > 1 ? ` over ${span(lasted(run))}` : '';
+	byId('title').textContent = name;
+	document.title = `${name}: memhook report`;
+	byId('about').textContent = `${date(run.times[0])}, ${snapshots}${over}`
+		+ `${endOf(raw.exit)}. Owners by ${raw.by}. ${tame(data.file)}`;
 }
 
 function remark(run) {
@@ -32,7 +33,7 @@ function remark(run) {
 	if (raw.workers)
 		remarks.push(`Its ${count(raw.workers)} other processes are not in these numbers.`);
 	if (data.spoiled)
-		remarks.push(`${count(data.spoiled)} spoiled places of the recording were left out.`);
+		remarks.push(`${count(data.spoiled)} spoiled places of it were left out.`);
 	if (run.raw.moments.some(m => !m.consistent))
 		remarks.push('Taken while it ran: each snapshot is of about one moment.');
 	byId('remarks').textContent = remarks.join(' ');
@@ -40,7 +41,8 @@ function remark(run) {
 }
 
 function drawMoment() {
-	const { run } = state, highest = run.count > 1 && run.total[state.to] === d3.max(run.total);
+	const { run } = state;
+	const highest = run.count > 1 && run.total[state.to] === d3.max(run.total);
 	redrawRange();
 	for (const which of ['from', 'to']) {
 		const m = state[which], text = `${span(run.seconds[m])} (${clock(run.times[m])})`;
@@ -100,8 +102,8 @@ function show(index) {
 function offerRuns() {
 	const select = byId('run');
 	data.runs.forEach((run, i) => {
-		const option = element('option', '', `${run.command} (pid ${run.pid}), `
-			+ new Date(run.moments[0].time).toLocaleString('en-GB'));
+		const option = element('option', '', `${tame(run.command)} (pid ${run.pid}), `
+			+ date(run.moments[0].time));
 		option.value = i;
 		select.append(option);
 	});

@@ -6,14 +6,14 @@ const KEYS = ['live', 'blocks', 'bytes', 'calls'];
 const TOP = 8; // owners with a colour of their own
 
 // What would turn or hide the text around it is shown as a mark.
-const tame = text => String(text).replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-	'\ufffd');
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const tame = text => String(text).replace(UNSEEN, '\ufffd');
 
 // [moment, value, moment, value ...] to a value for each moment.
 function expand(steps, count) {
 	const all = new Array(count).fill(0);
 	for (let i = 0; i < steps.length; i += 2)
-		all.fill(steps[i + 1], steps[i], steps[i + 3] === undefined ? count : steps[i + 2]);
+		all.fill(steps[i + 1], steps[i], i + 2 < steps.length ? steps[i + 2] : count);
 	return all;
 }
 
@@ -69,3 +69,5 @@ function makeRun(raw) {
 		rss: raw.moments.map(m => (m.process && m.process.rss_bytes) || 0),
 	};
 }
+
+const lasted = run => run.seconds[run.count - 1] - run.seconds[0];

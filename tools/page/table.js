@@ -12,9 +12,10 @@ const COLUMNS = [
 	{ key: 'live', title: 'Live', value: (o, s) => o.live[s.to], text: bytes },
 	{ key: 'change', title: 'Change', value: (o, s) => between(o, 'live', s), text: bytes,
 		signed: true, two: true },
-	{ key: 'blocks', title: 'Blocks', middle: true, value: (o, s) => o.blocks[s.to], text: count },
-	{ key: 'dblocks', title: 'Blocks \u00b1', value: (o, s) => between(o, 'blocks', s), text: count,
-		signed: true, two: true, wide: true, label: 'Change of blocks' },
+	{ key: 'blocks', title: 'Blocks', value: (o, s) => o.blocks[s.to], text: count,
+		middle: true },
+	{ key: 'dblocks', title: 'Blocks \u00b1', value: (o, s) => between(o, 'blocks', s),
+		text: count, signed: true, two: true, wide: true, label: 'Change of blocks' },
 	{ key: 'bytes', title: 'Allocated', value: (o, s) => between(o, 'bytes', s), text: bytes,
 		two: true, wide: true, label: 'Allocated between the two moments' },
 	{ key: 'calls', title: 'Calls', value: (o, s) => between(o, 'calls', s), text: count,
@@ -40,7 +41,8 @@ function drawHead(run, state, sorted) {
 	const row = element('tr');
 	for (const column of columnsOf(run)) {
 		const th = element('th', classOf(column));
-		const button = element('button', '', column.title), active = state.sort === column.key;
+		const button = element('button', '', column.title);
+		const active = state.sort === column.key;
 		th.scope = 'col';
 		th.setAttribute('aria-sort', !active ? 'none' : state.descending ? 'descending'
 			: 'ascending');
@@ -109,8 +111,8 @@ function drawGrowth(run, state) {
 	const low = Math.min(0, ...shown.map(change)), high = Math.max(0, ...shown.map(change));
 	const at = v => (v - low) / (high - low);
 	document.getElementById('growth-about').textContent =
-		`From ${span(run.seconds[state.from])} to ${span(run.seconds[state.to])}: live bytes`
-		+ ` ${signed(run.total[state.to] - run.total[state.from], bytes)}, blocks`
+		`From ${span(run.seconds[state.from])} to ${span(run.seconds[state.to])}:`
+		+ ` live bytes ${signed(run.total[state.to] - run.total[state.from], bytes)}, blocks`
 		+ ` ${signed(run.blocks[state.to] - run.blocks[state.from], count)}.`
 		+ (shown.length < moved.length
 			? ` ${count(moved.length)} owners changed; these changed most.` : '');

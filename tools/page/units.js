@@ -48,6 +48,7 @@ function secondTicks(from, to, wanted) {
 	return ticks;
 }
 
+const date = ms => new Date(ms).toLocaleString('en-GB');
 const clock = ms => new Date(ms).toLocaleTimeString('en-GB');
 
 function element(name, className, text) {
