@@ -25,11 +25,11 @@ function drawAxes(svg, scales, width, height) {
 		axes.append('text').attr('x', MARGIN.left - 8).attr('y', y(tick.value))
 			.attr('dy', '0.32em').attr('text-anchor', 'end').text(tick.text);
 	}
-	for (const s of secondTicks(...x.domain(), Math.max(2, width / 80))) {
-		axes.append('line').attr('x1', x(s)).attr('x2', x(s))
+	for (const tick of secondTicks(...x.domain(), Math.max(2, width / 80))) {
+		axes.append('line').attr('x1', x(tick.value)).attr('x2', x(tick.value))
 			.attr('y1', xAt).attr('y2', xAt + 5);
-		axes.append('text').attr('x', x(s)).attr('y', xAt + 19)
-			.attr('text-anchor', 'middle').text(span(s));
+		axes.append('text').attr('x', x(tick.value)).attr('y', xAt + 19)
+			.attr('text-anchor', 'middle').text(tick.text);
 	}
 	axes.append('line').attr('x1', MARGIN.left).attr('x2', width - MARGIN.right)
 		.attr('y1', xAt).attr('y2', xAt);

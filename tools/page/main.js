@@ -42,7 +42,8 @@ function remark(run) {
 
 function drawMoment() {
 	const { run } = state;
-	const highest = run.count > 1 && run.total[state.to] === d3.max(run.total);
+	const [least, most] = d3.extent(run.total);
+	const highest = least < most && run.total[state.to] === most;
 	redrawRange();
 	for (const which of ['from', 'to']) {
 		const m = state[which], text = `${span(run.seconds[m])} (${clock(run.times[m])})`;

@@ -29,8 +29,8 @@ function byteTicks(most, wanted) {
 	return values.map(v => ({ value: v * size, text: v ? `${v} ${UNITS[unit]}` : '0' }));
 }
 
-function span(seconds) {
-	const s = Math.round(seconds * 10) / 10;
+function span(seconds, step = 0.1) {
+	const fine = step < 0.1 ? 100 : 10, s = Math.round(seconds * fine) / fine;
 	if (s < 60)
 		return `${s}${SPACE}s`;
 	const two = n => String(Math.floor(n)).padStart(2, '0');
@@ -45,7 +45,7 @@ function secondTicks(from, to, wanted) {
 	const first = Math.ceil(from / step), ticks = [];
 	for (let i = first; i * step <= to; i++)
 		ticks.push(i * step);
-	return ticks;
+	return ticks.map(s => ({ value: s, text: span(s, step) }));
 }
 
 const date = ms => new Date(ms).toLocaleString('en-GB');
