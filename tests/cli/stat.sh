@@ -75,7 +75,7 @@ json "the sum of changes" 'all(sum(x["change"][k] for x in o["owners"]) == o["ch
 start
 tell alloc steady 7 100
 tell busy 4
-check "--interval, text" 0 '^busy +.* [1-9][0-9,]+ +[0-9.]+ [KMG]iB$' \
+check "--interval, text" 0 '^busy +.* [1-9][0-9.,]+( [kMG])? +[0-9.]+ [KMGT]iB$' \
 	"$m" stat -i 0.3 -c 3 --sort=rate "$pid"
 narrow "--interval"
 [ "$(grep -c '^OWNER' "$work/out")" = 3 ] || fail "--count=3"
