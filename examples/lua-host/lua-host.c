@@ -7,6 +7,7 @@
  *
  *     cc lua-host.c $(pkg-config --cflags --libs memhook lua5.4) && ./a.out
  */
+#include <stdint.h>
 #include <stdio.h>
 
 #include <lauxlib.h>
@@ -24,7 +25,11 @@ struct script {
 /* For scripts: buffer(bytes). */
 static int buffer(lua_State *L)
 {
-	lua_newuserdatauv(L, (size_t)luaL_checkinteger(L, 1), 0);
+	lua_Integer size = luaL_checkinteger(L, 1);
+
+	if ((lua_Unsigned)size > PTRDIFF_MAX)
+		size = PTRDIFF_MAX; /* a size_t may have 32 bits */
+	lua_newuserdatauv(L, (size_t)size, 0);
 	return 1;
 }
 

@@ -35,7 +35,11 @@ static void run(lua_State *L, const char *code)
 /* A host's own function: buffer(bytes). */
 static int buffer(lua_State *L)
 {
-	lua_newuserdatauv(L, (size_t)luaL_checkinteger(L, 1), 0);
+	lua_Integer size = luaL_checkinteger(L, 1);
+
+	if ((lua_Unsigned)size > PTRDIFF_MAX)
+		size = PTRDIFF_MAX; /* a size_t may have 32 bits */
+	lua_newuserdatauv(L, (size_t)size, 0);
 	return 1;
 }
 
