@@ -31,7 +31,9 @@ static uint64_t in_ranges(const struct mh_range *r, uint32_t n, uintptr_t start,
 }
 
 #define PAGE UINT64_C(4096)
-#define AT(n) ((void *)(uintptr_t)((UINT64_C(1) << 40) + (n) * PAGE))
+/* Where nothing else is mapped. */
+#define PLACE ((uintptr_t)1 << (sizeof(uintptr_t) > 4 ? 40 : 28))
+#define AT(n) ((void *)(uintptr_t)(PLACE + (n) * PAGE))
 
 /* How much of the 4096 pages from AT(0) on is noted, here and for readers. */
 static uint64_t noted_pages(void)
