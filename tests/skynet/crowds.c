@@ -5,9 +5,18 @@
 #include "malloc_hook.h"
 #include "services.h"
 
+#define SLOTS 16384 /* as malloc_hook.c has them */
+#define SHARED 16   /* the slots that are used all the time */
+#if SIZE_MAX > UINT32_MAX
 #define CROWD 40000 /* more than there are slots */
+#define SWEEP 16384 /* exits, before rows for owners run out */
+#else
+#define CROWD 7000 /* there are fewer rows for owners than slots */
+#define SWEEP 4096
+#endif
 
-static uint32_t crowd[CROWD];
+static uint32_t sharing[CROWD]; /* handles of these slots */
+static unsigned sharers;
 static _Atomic int wrong;
 
 /* Handles that share slots, at random, on all threads at once. */
@@ -21,7 +30,7 @@ static void *work(void *seed)
 
 	for (i = 0; i < 20000; i++) {
 		random = random * 1103515245 + 12345;
-		service_dispatch(crowd[(random >> 8) % 8 * 5000 + (random >> 16) % 3]);
+		service_dispatch(sharing[(random >> 8) % sharers]);
 		p = malloc(opaque(32));
 		snprintf(name, sizeof(name), ":%08x", skynet_current_handle());
 		memhook_inspect(p, &b);
@@ -35,11 +44,16 @@ static void *work(void *seed)
 START_TEST(many_services_on_many_threads)
 {
 	pthread_t threads[4];
+	uint32_t handle;
 	uintptr_t i;
 
 	service_count_from(1);
-	for (i = 0; i < CROWD; i++)
-		crowd[i] = launch();
+	for (i = 0; i < CROWD; i++) {
+		handle = launch();
+		if (handle % SLOTS < SHARED)
+			sharing[sharers++] = handle;
+	}
+	ck_assert_uint_gt(sharers, CROWD > SLOTS ? SHARED : 1);
 	for (i = 0; i < 4; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, work, (void *)(i + 1)),
 				 0);
@@ -55,14 +69,14 @@ START_TEST(services_that_come_and_go)
 	void *p;
 	int i;
 
-	/* Ten times as many as there are rows for owners. */
+	/* Ten times as many as there are rows for owners, or more. */
 	for (i = 0; i < 655360; i++) {
 		handle = launch();
 		p = allocate_in(handle, 8);
 		free(p);
 		skynet_handle_retire(handle);
 #ifndef WRAPPED
-		if (i % 16384 == 0) {
+		if (i % SWEEP == 0) {
 			dump_c_mem();
 			what_was_logged();
 		}
