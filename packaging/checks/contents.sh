@@ -42,5 +42,12 @@ for package in libmemhook1 libmemhook-dev; do
 	fi
 done
 [ -f "$unpacked/usr/share/man/man1/memhook.1.gz" ] || fail "no memhook(1)"
+file=$(readlink -f "$library")
+script=$unpacked/usr/share/gdb/auto-load${file#"$(readlink -f "$unpacked")"}-gdb.py
+if [ "$mode" = jemalloc ]; then
+	[ -f "$script" ] || fail "gdb finds no script for ${file##*/}"
+elif [ -e "$script" ]; then
+	fail "a script for gdb, which has nothing to show"
+fi
 [ $failed = 0 ] && echo "PASS: contents ($mode)"
 exit $failed
