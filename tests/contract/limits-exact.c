@@ -189,6 +189,7 @@ static void *inside(void *arg)
 			bad |= memhook_limit(owner, 0, 10 * THREADS, NULL, NULL);
 		pthread_barrier_wait(&barrier);
 		bad |= malloc(opaque(1)) != NULL;
+		pthread_barrier_wait(&barrier); /* before anybody makes room */
 		free(p);
 		p = malloc(10);
 		bad |= !p;
