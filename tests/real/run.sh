@@ -273,7 +273,18 @@ do_prometheus() {
 	fi
 }
 
-all='python perl git sqlite compilers redis nginx dig plugins prometheus'
+# The test that decodes the profile asks Go's pprof as well, where there is one.
+do_pprof() {
+	have pprof go golang-go || return
+	if "$here/../cli/pprof.sh" > pprof.out 2>&1; then
+		verdict PASS "go tool pprof reads what memhook pprof writes"
+	else
+		verdict FAIL "go tool pprof reads what memhook pprof writes"
+		cat pprof.out
+	fi
+}
+
+all='python perl git sqlite compilers redis nginx dig plugins prometheus pprof'
 # shellcheck disable=SC2048 # words
 for name in ${*:-$all}; do
 	"do_$name"
