@@ -34,19 +34,6 @@ MH_NOINLINE void *mh_realloc(void *block, size_t size, struct mh_from from);
 size_t mh_usable_size(void *block, const void *caller);
 int mh_move_owner(void *block, uint64_t to);
 
-/* The row to charge, by the call site; NULL when it was not met before. */
-static inline __attribute__((always_inline)) struct mh_row *
-mh_row_of_caller(struct mh_hot *h, struct mh_row *current, const void *caller,
-		 uint64_t *owner)
-{
-	const struct mh_site *site = mh_site(h, caller);
-
-	if (mh_unlikely(!current || site->caller != (uintptr_t)caller))
-		return NULL;
-	*owner = site->owner;
-	return site->row;
-}
-
 /* What malloc ends in when its own few lines are not enough. */
 typedef void *mh_alloc_ask_fn(size_t size, uint64_t meta, int zero, struct mh_from from);
 typedef void *mh_alloc_fresh_fn(size_t size, uint64_t meta, uint64_t owner);
@@ -81,9 +68,12 @@ mh_alloc_hot(size_t size, uint64_t meta, int zero, struct mh_from from,
 	uint64_t owner = atomic_load_explicit(&h->owner, MH_RELAXED);
 
 	if (mh_unlikely((uintptr_t)row <= (uintptr_t)MH_BY_CALLER)) {
-		row = mh_row_of_caller(h, row, from.caller, &owner);
-		if (mh_unlikely(!row))
+		const struct mh_site *site = mh_site(h, from.caller);
+
+		if (mh_unlikely(!row || site->caller != (uintptr_t)from.caller))
 			return ask(size, meta, zero, from);
+		row = site->row;
+		owner = site->owner;
 	}
 	return mh_alloc_charged(h, row, owner, size, meta, zero, fresh);
 }
@@ -103,11 +93,10 @@ static inline const struct mh_site *mh_site_outside(struct mh_hot *h, struct mh_
 	for (depth = 0; depth < MH_DEPTH_MAX; depth++) {
 		const struct mh_site *site = mh_site(h, frame.caller);
 
-		if (mh_unlikely(site->caller != (uintptr_t)frame.caller))
-			return NULL;
-		if (site->row)
+		if (site->caller == (uintptr_t)frame.caller)
 			return site;
-		if (mh_unlikely(!mh_frame_up(&frame, site->step)))
+		if (mh_unlikely(site->caller != mh_site_through(frame.caller) ||
+				!mh_frame_up(&frame, site->step)))
 			return NULL;
 	}
 	return NULL;

@@ -197,7 +197,8 @@ static const struct mh_site *look_up(struct mh_hot *h, const void *caller, uint6
 	struct mh_site *site = h ? mh_site(h, caller) : NULL;
 	int keep = !unloading(now);
 
-	if (site && site->caller == (uintptr_t)caller)
+	if (site && (site->caller == (uintptr_t)caller ||
+		     site->caller == mh_site_through(caller)))
 		return site;
 	*own = (struct mh_site){ .caller = (uintptr_t)caller };
 	if (!keep || !recall(own, own->caller, now)) {
@@ -207,8 +208,10 @@ static const struct mh_site *look_up(struct mh_hot *h, const void *caller, uint6
 	}
 	if (!site || !keep)
 		return own;
-	own->row = own->step.kind == MH_STEP_NONE ? &h->rows[own->owner] : NULL;
+	own->row = &h->rows[own->owner];
 	*site = *own;
+	if (site->step.kind != MH_STEP_NONE)
+		site->caller = mh_site_through(caller);
 	return site;
 }
 

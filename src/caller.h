@@ -58,13 +58,23 @@ struct mh_step {
 
 /* One entry of a thread's table: call site -> owner.  32 bytes with any pointers. */
 struct mh_site {
-	_Alignas(8) uintptr_t caller;    /* 0: empty */
-	_Alignas(8) struct mh_row *row;  /* of `owner`; NULL: not this one, take the step */
+	_Alignas(8) uintptr_t caller;    /* 0: empty; mh_site_through() */
+	_Alignas(8) struct mh_row *row;  /* of `owner` */
 	uint64_t owner;
 	struct mh_step step;
 };
 
 #define MH_SITES 512
+
+/*
+ * Where the step is to be taken, the entry is under a key that no caller which
+ * is looked up in its place has: malloc then finds it is not for it, with the
+ * one compare that it makes.
+ */
+static inline uintptr_t mh_site_through(const void *caller)
+{
+	return (uintptr_t)caller ^ 1;
+}
 
 /* caller.c */
 struct mh_hot;
