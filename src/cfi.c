@@ -17,35 +17,37 @@ struct cie {
 	const uint8_t *program, *end;
 };
 
-static uint64_t uleb(struct mh_cursor *c)
+/* LEB128, and how many of its bits were given. */
+static uint64_t leb(struct mh_cursor *c, unsigned *bits)
 {
 	uint64_t n = 0;
-	unsigned shift = 0;
 	uint8_t byte;
 
+	*bits = 0;
 	do {
 		byte = *c->p++;
-		if (shift < 64)
-			n |= (uint64_t)(byte & 127) << shift;
-		shift += 7;
+		if (*bits < 64)
+			n |= (uint64_t)(byte & 127) << *bits;
+		*bits += 7;
 	} while (byte & 128);
 	return n;
 }
 
+static uint64_t uleb(struct mh_cursor *c)
+{
+	unsigned bits;
+
+	return leb(c, &bits);
+}
+
 static int64_t sleb(struct mh_cursor *c)
 {
-	uint64_t n = 0;
-	unsigned shift = 0;
-	uint8_t byte;
+	unsigned bits;
+	uint64_t n = leb(c, &bits);
 
-	do {
-		byte = *c->p++;
-		if (shift < 64)
-			n |= (uint64_t)(byte & 127) << shift;
-		shift += 7;
-	} while (byte & 128);
-	if (shift < 64 && byte & 64)
-		n |= ~UINT64_C(0) << shift;
+	/* the highest bit that was given is the sign */
+	if (bits < 64 && n >> (bits - 1) & 1)
+		n |= ~UINT64_C(0) << bits;
 	return (int64_t)n;
 }
 
