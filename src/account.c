@@ -25,8 +25,8 @@ static int64_t gather(struct mh_hot *h)
 {
 	int64_t *change = &((struct mh_line *)h)->unpublished;
 
-	*change += (int64_t)(h->net - MH_NET);
-	h->net = MH_NET;
+	*change += mh_tally_net(h->tally);
+	h->tally -= (uint64_t)mh_tally_net(h->tally);
 	return *change;
 }
 
@@ -39,7 +39,7 @@ void mh_publish_net(struct mh_hot *h)
 }
 
 /*
- * `net` has gone 16 KiB one way.  What a large block moves there and back
+ * The tally has gone 16 KiB one way.  What a large block moves there and back
  * stays with the thread: 48 KiB, and those 16.
  */
 static void step_net(struct mh_hot *h)
@@ -51,9 +51,9 @@ static void step_net(struct mh_hot *h)
 }
 
 /* Only this thread writes the row and what it published of it. */
-static void publish_row(struct mh_hot *h, uint64_t owner)
+static void publish_row(struct mh_hot *h, struct mh_row *row)
 {
-	struct mh_row *row = &h->rows[owner];
+	ptrdiff_t owner = row - h->rows;
 	int64_t *published = mh_shard_published(mh_area, h->rows) + owner;
 	int64_t net, change;
 
@@ -66,23 +66,60 @@ static void publish_row(struct mh_hot *h, uint64_t owner)
 	coarse_add(&mh_coarse(mh_area)[owner], change);
 }
 
-void *mh_publish_alloc(struct mh_hot *h, uint64_t owner, void *block)
+void mh_publish_alloc(struct mh_hot *h, struct mh_row *row)
 {
-	publish_row(h, owner);
-	if (h->net >> MH_STEP_BITS) {
+	publish_row(h, row);
+	if (h->tally & MH_TALLY_LOOK) {
 		step_net(h);
 		mh_heap_tick();
 	}
-	return block;
 }
 
-void mh_publish_free(struct mh_hot *h, uint64_t owner)
+void mh_publish_free(struct mh_hot *h, struct mh_row *row)
 {
-	publish_row(h, owner);
-	if (h->net >> MH_STEP_BITS) {
+	publish_row(h, row);
+	if (h->tally & MH_TALLY_LOOK) {
 		step_net(h);
 		mh_heap_tick_freed();
 	}
+}
+
+/* More than a tally can take, and a step by itself. */
+static void count_large(struct mh_hot *h, struct mh_row *row, int64_t change)
+{
+	((struct mh_line *)h)->unpublished += change;
+	publish_row(h, row);
+	step_net(h);
+}
+
+void mh_count_alloc_any(struct mh_hot *h, uint64_t owner, size_t size)
+{
+	struct mh_row *row = &h->rows[owner];
+
+	if (size <= MH_CACHED_MAX) {
+		if (mh_count_alloc(h, row, size, 0))
+			mh_publish_alloc(h, row);
+		return;
+	}
+	mh_row_add(&row->alloc_bytes, size);
+	mh_row_add(&row->alloc_calls, 1);
+	count_large(h, row, (int64_t)size);
+	mh_heap_tick();
+}
+
+void mh_count_free_any(struct mh_hot *h, uint64_t owner, size_t size)
+{
+	struct mh_row *row = &h->rows[owner];
+
+	if (size <= MH_CACHED_MAX) {
+		if (mh_count_free(h, row, size, 0))
+			mh_publish_free(h, row);
+		return;
+	}
+	mh_row_add(&row->free_bytes, size);
+	mh_row_add(&row->free_calls, 1);
+	count_large(h, row, -(int64_t)size);
+	mh_heap_tick_freed();
 }
 
 void mh_shared_alloc(uint64_t owner, size_t size)

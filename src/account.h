@@ -18,19 +18,21 @@
 /*
  * A row is looked at when alloc_bytes or free_bytes crosses a multiple of
  * 32 KiB, and its net change published when that is 32 KiB or more: so a
- * thread is never more than 64 KiB off.  The process's total likewise, by
- * `net`, which is kept with MH_NET added so that one unsigned compare sees
- * both ends.
+ * thread is never more than 64 KiB off.  The process's total likewise, by the
+ * thread's tally: cache.h.
  */
 #define MH_STEP_BITS 15
 #define MH_STEP (INT64_C(1) << MH_STEP_BITS)
-#define MH_NET (UINT64_C(1) << (MH_STEP_BITS - 1))
 #define MH_NET_FAR (INT64_C(48) << 10)
 
-/* Tail call of the hot path.  Returns `block`. */
-MH_COLD void *mh_publish_alloc(struct mh_hot *h, uint64_t owner, void *block);
-MH_COLD void mh_publish_free(struct mh_hot *h, uint64_t owner);
+/* A step was crossed, or the tally's. */
+MH_COLD void mh_publish_alloc(struct mh_hot *h, struct mh_row *row);
+MH_COLD void mh_publish_free(struct mh_hot *h, struct mh_row *row);
 void mh_publish_net(struct mh_hot *h);
+
+/* Blocks of any size. */
+void mh_count_alloc_any(struct mh_hot *h, uint64_t owner, size_t size);
+void mh_count_free_any(struct mh_hot *h, uint64_t owner, size_t size);
 
 /* The same without a hot line: into shard 0, atomically. */
 void mh_shared_alloc(uint64_t owner, size_t size);
@@ -39,32 +41,48 @@ void mh_shared_free(uint64_t owner, size_t size);
 /* Sums over all shards of one owner, less what a reused row began with. */
 void mh_sum(const struct mh_area *area, uint32_t owner, struct mh_sum *sum);
 
-static inline void *mh_count_alloc(struct mh_hot *h, struct mh_row *row,
-				   uint64_t owner, size_t size, void *block)
+/*
+ * A row has one writer, whose additions are plain, and readers that take whole
+ * words: one instruction where there is one, without a lock prefix.  volatile:
+ * in the order of the program, which is what a release store asks of amd64.
+ */
+static inline void mh_row_add(_Atomic uint64_t *sum, uint64_t n)
 {
-	uint64_t old = atomic_load_explicit(&row->alloc_bytes, MH_RELAXED);
-	uint64_t calls = atomic_load_explicit(&row->alloc_calls, MH_RELAXED);
-	uint64_t now = old + size, net = h->net + size;
-
-	atomic_store_explicit(&row->alloc_bytes, now, MH_RELAXED);
-	atomic_store_explicit(&row->alloc_calls, calls + 1, MH_RELAXED);
-	h->net = net;
-	if (mh_unlikely(((old ^ now) | net) >> MH_STEP_BITS))
-		return mh_publish_alloc(h, owner, block);
-	return block;
+#if defined(__x86_64__)
+	__asm__ volatile("addq %1, %0" : "+m"(*sum) : "er"(n) : "cc");
+#else
+	atomic_store_explicit(sum, atomic_load_explicit(sum, MH_RELAXED) + n,
+			      memory_order_release);
+#endif
 }
 
-/* Not 0 when a step was crossed: mh_publish_free() is due. */
-static inline uint64_t mh_count_free(struct mh_hot *h, struct mh_row *row, size_t size)
+/*
+ * Sizes of at most MH_CACHED_MAX; `weight` is the bin's where the block comes
+ * from the cache.  Not 0 when there is something to look at.
+ */
+static inline uint64_t mh_count_alloc(struct mh_hot *h, struct mh_row *row, size_t size,
+				      uint64_t weight)
+{
+	uint64_t old = atomic_load_explicit(&row->alloc_bytes, MH_RELAXED);
+	uint64_t now = old + size, tally = h->tally + size - weight;
+
+	atomic_store_explicit(&row->alloc_bytes, now, MH_RELAXED);
+	mh_row_add(&row->alloc_calls, 1);
+	h->tally = tally;
+	return ((old ^ now) | tally) & h->look;
+}
+
+/* The partner of the release is in mh_sum(). */
+static inline uint64_t mh_count_free(struct mh_hot *h, struct mh_row *row, size_t size,
+				     uint64_t weight)
 {
 	uint64_t old = atomic_load_explicit(&row->free_bytes, MH_RELAXED);
-	uint64_t calls = atomic_load_explicit(&row->free_calls, MH_RELAXED);
-	uint64_t now = old + size, net = h->net - size;
+	uint64_t now = old + size, tally = h->tally - size + weight;
 
 	atomic_store_explicit(&row->free_bytes, now, memory_order_release);
-	atomic_store_explicit(&row->free_calls, calls + 1, memory_order_release);
-	h->net = net;
-	return ((old ^ now) | net) >> MH_STEP_BITS;
+	mh_row_add(&row->free_calls, 1);
+	h->tally = tally;
+	return ((old ^ now) | tally) & h->look;
 }
 
 #endif /* MH_ACCOUNT_H */

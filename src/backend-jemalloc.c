@@ -2,6 +2,7 @@
 /* What only jemalloc's control interface can tell or do. */
 #include "backend.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -55,12 +56,15 @@ int mh_backend_trim(void)
 
 /*
  * What jemalloc maps, and how: the private copy calls these instead of
- * libc's, so that readers can tell its memory from the program's own.
+ * libc's, so that readers can tell its memory from the program's own.  Those
+ * that its free() comes to keep errno, as free() has to; to save it around
+ * each call of free would cost more.
  */
 void *memhook_je_mmap(void *at, size_t size, int prot, int flags, int fd, __off_t offset);
 void *memhook_je_mmap64(void *at, size_t size, int prot, int flags, int fd,
 			off64_t offset);
 int memhook_je_munmap(void *p, size_t size);
+int memhook_je_madvise(void *p, size_t size, int advice);
 void *memhook_je_sbrk(intptr_t grow);
 
 static size_t whole_pages(size_t size)
@@ -92,8 +96,20 @@ void *memhook_je_mmap(void *at, size_t size, int prot, int flags, int fd, __off_
 /* Out of the table first: another thread may get the same addresses. */
 int memhook_je_munmap(void *p, size_t size)
 {
+	int saved = errno, rc;
+
 	mh_range_remove(p, whole_pages(size));
-	return munmap(p, size);
+	rc = munmap(p, size);
+	errno = saved;
+	return rc;
+}
+
+int memhook_je_madvise(void *p, size_t size, int advice)
+{
+	int saved = errno, rc = madvise(p, size, advice);
+
+	errno = saved;
+	return rc;
 }
 
 /* Only with MALLOC_CONF=dss:..., or when mmap fails. */

@@ -21,19 +21,20 @@ static MH_COLD void *no_memory(void)
 static void *charge(struct mh_hot *h, uint64_t owner, void *block, size_t size,
 		    uint64_t meta)
 {
-	mh_cookie_write(block, mh_cookie_w0(size, owner), meta, mh_secret);
+	mh_cookie_write(block, mh_cookie_w0(size, owner), mh_cookie_key(meta, mh_secret));
 	if (h)
-		return mh_count_alloc(h, &h->rows[owner], owner, size, block);
-	mh_shared_alloc(owner, size);
+		mh_count_alloc_any(h, owner, size);
+	else
+		mh_shared_alloc(owner, size);
 	return block;
 }
 
 static void credit(struct mh_hot *h, uint64_t owner, size_t size)
 {
-	if (!h)
+	if (h)
+		mh_count_free_any(h, owner, size);
+	else
 		mh_shared_free(owner, size);
-	else if (mh_count_free(h, &h->rows[owner], size))
-		mh_publish_free(h, owner);
 }
 
 /*
@@ -45,15 +46,7 @@ static void *make(struct mh_hot *h, uint64_t owner, size_t size, uint64_t meta, 
 	unsigned align = MH_META_ALIGN(meta);
 	size_t room = align ? (size_t)1 << align : MH_COOKIE_SIZE;
 	char *start;
-	void *block = NULL;
 
-	if (h && !align && size <= MH_CACHED_MAX)
-		block = mh_cache_pop(h->cache, size);
-	if (block) {
-		if (zero)
-			memset(block, 0, size);
-		return charge(h, owner, block, size, meta);
-	}
 	if (align)
 		start = mh_backend_memalign(room, room + size);
 	else
@@ -121,39 +114,37 @@ void *mh_alloc_asked(size_t size, uint64_t meta, int zero, struct mh_from from,
 	return alloc(size, meta, zero, from, fp);
 }
 
-static inline __attribute__((always_inline)) void *
-charge_fresh(char *start, size_t size, uint64_t meta, uint64_t owner)
-{
-	struct mh_hot *h = mh_hot;
-	char *block;
-
-	if (mh_unlikely(!start))
-		return NULL;
-	block = start + MH_COOKIE_SIZE;
-	mh_cookie_write(block, mh_cookie_w0(size, owner), meta, h->secret);
-	return mh_count_alloc(h, &h->rows[owner], owner, size, block);
-}
-
-/* Nothing cached, or too large for that. */
 void *mh_alloc_fresh(size_t size, uint64_t meta, uint64_t owner)
 {
-	if (mh_unlikely(size > MH_SIZE_MAX))
-		return no_memory();
-	return charge_fresh(mh_backend_malloc(size + MH_COOKIE_SIZE), size, meta, owner);
+	return mh_alloc_backend(size, meta, owner, 0);
+}
+
+/* The same for the kind that is known: shorter. */
+void *mh_malloc_fresh(size_t size, uint64_t meta, uint64_t owner)
+{
+	(void)meta;
+	return mh_alloc_backend(size, MH_LIVE_MALLOC, owner, 0);
 }
 
 void *mh_calloc_fresh(size_t size, uint64_t meta, uint64_t owner)
 {
+	(void)meta;
+	return mh_alloc_backend(size, MH_LIVE_MALLOC, owner, 1);
+}
+
+/* Larger than the bins' blocks. */
+void *mh_alloc_large(size_t size, uint64_t meta, uint64_t owner, int zero)
+{
 	if (mh_unlikely(size > MH_SIZE_MAX))
 		return no_memory();
-	return charge_fresh(mh_backend_calloc(size + MH_COOKIE_SIZE), size, meta, owner);
+	return make(mh_hot, owner, size, meta, zero);
 }
 
 void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, struct mh_from from,
 		       uintptr_t fp)
 {
 	if (align <= MH_COOKIE_SIZE)
-		return mh_alloc(size, meta, from);
+		return mh_alloc(size, meta, &from);
 	if (size > MH_SIZE_MAX || align > MH_SIZE_MAX - size)
 		return no_memory();
 	return alloc(size, meta | MH_META(0, 0, __builtin_ctzl(align)), 0, from, fp);
@@ -162,20 +153,43 @@ void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, struct mh_from 
 /* A block made without alignment goes back.  The backend may set errno. */
 void mh_release(void *block, size_t size)
 {
-	int saved = errno;
-
 	mh_backend_free_sized(mh_cookie(block), size + MH_COOKIE_SIZE);
-	errno = saved;
 }
 
-/* Counted already, and a step was crossed. */
-void mh_free_publish(void *block, uint64_t owner, size_t size)
+void *mh_alloc_publish(void *block, struct mh_row *row)
+{
+	mh_publish_alloc(mh_hot, row);
+	return block;
+}
+
+void mh_free_publish(struct mh_row *row)
 {
 	struct mh_hot *h = mh_hot;
 
-	mh_publish_free(h, owner);
-	if (size > MH_CACHED_MAX || !mh_cache_push(h->cache, block, size))
-		mh_release(block, size);
+	if (h->tally & MH_TALLY_FULL)
+		h->tally -= mh_cache_halve(mh_cache(h));
+	mh_publish_free(h, row);
+}
+
+/* Verified and flipped; its bin is full. */
+void mh_free_publish_full(void *block)
+{
+	struct mh_hot *h = mh_hot;
+	uint64_t w0 = mh_cookie(block)->w0;
+
+	mh_publish_free(h, &h->rows[mh_cookie_owner(w0)]);
+	mh_release(block, mh_cookie_size(w0));
+}
+
+/* Verified, and larger than the bins' blocks. */
+void mh_free_large(void *block)
+{
+	struct mh_hot *h = mh_hot;
+	uint64_t w0 = mh_cookie(block)->w0;
+
+	mh_cookie_flip(block);
+	mh_count_free_any(h, mh_cookie_owner(w0), mh_cookie_size(w0));
+	mh_release(block, mh_cookie_size(w0));
 }
 
 static void release(void *block, uint64_t meta, size_t size)
@@ -209,7 +223,7 @@ static MH_COLD void free_cold(void *block, uint64_t expected, size_t claimed,
 	} else if (h && !atomic_load_explicit(&h->free_rows, MH_RELAXED)) {
 		mh_open_frees(h); /* the last observer has gone */
 	}
-	mh_cookie_flip(block, meta);
+	mh_cookie_flip(block);
 	credit(h, mh_cookie_owner(w0), mh_cookie_size(w0));
 	release(block, meta, mh_cookie_size(w0));
 }
@@ -247,7 +261,7 @@ static void *move(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, size_
 	start += MH_COOKIE_SIZE;
 	memcpy(start, old, had < size ? had : size);
 	recharge(h, w0, start, size, MH_LIVE_MALLOC, grant);
-	mh_cookie_flip(old, meta);
+	mh_cookie_flip(old);
 	release(old, meta, had);
 	return start;
 }
@@ -263,10 +277,10 @@ resize(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, size_t size,
 	uint64_t kind = MH_META(MH_META_KIND(meta), MH_LIVE, 0);
 	char *start;
 
-	mh_cookie_flip(old, meta);
+	mh_cookie_flip(old);
 	start = mh_backend_realloc(mh_cookie(old), size + MH_COOKIE_SIZE);
 	if (!start) {
-		mh_cookie_flip(old, MH_META(MH_META_KIND(meta), MH_FREED, 0));
+		mh_cookie_flip(old);
 		return NULL;
 	}
 	return recharge(h, w0, start + MH_COOKIE_SIZE, size, kind, grant);
@@ -309,7 +323,7 @@ void *mh_realloc(void *block, size_t size, struct mh_from from)
 	uint64_t meta, w0;
 
 	if (!block)
-		return mh_alloc(size, MH_LIVE_MALLOC, from);
+		return mh_alloc(size, MH_LIVE_MALLOC, &from);
 	if (size == 0) { /* as glibc does */
 		mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, from.caller);
 		return NULL;

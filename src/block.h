@@ -14,17 +14,26 @@
 #include "frame.h"
 #include "thread.h"
 
-/* What a caller of free, delete or delete[] expects in the cookie. */
-#define MH_LIVE_MALLOC MH_META(MEMHOOK_MALLOC, MH_LIVE, 0)
-#define MH_LIVE_NEW MH_META(MEMHOOK_NEW, MH_LIVE, 0)
-#define MH_LIVE_NEW_ARRAY MH_META(MEMHOOK_NEW_ARRAY, MH_LIVE, 0)
+/* The key of such cookies, ready-made for the two most frequent. */
+static inline __attribute__((always_inline)) uint64_t mh_key(const struct mh_hot *h,
+							     uint64_t meta)
+{
+	if (meta == MH_LIVE_NEW)
+		return h->key[1];
+	return h->key[0] ^ MH_LIVE_MALLOC * MH_MIX ^ meta * MH_MIX;
+}
 
 /* block.c */
 MH_NOINLINE void *mh_alloc_ask(size_t size, uint64_t meta, int zero, struct mh_from from);
+MH_NOINLINE void *mh_malloc_fresh(size_t size, uint64_t meta, uint64_t owner);
 MH_NOINLINE void *mh_alloc_fresh(size_t size, uint64_t meta, uint64_t owner);
+MH_NOINLINE void *mh_alloc_large(size_t size, uint64_t meta, uint64_t owner, int zero);
 MH_NOINLINE void *mh_calloc_fresh(size_t size, uint64_t meta, uint64_t owner);
 void mh_release(void *block, size_t size);
-MH_COLD void mh_free_publish(void *block, uint64_t owner, size_t size);
+MH_COLD void *mh_alloc_publish(void *block, struct mh_row *row);
+MH_COLD void mh_free_publish(struct mh_row *row);
+MH_COLD void mh_free_publish_full(void *block);
+MH_NOINLINE void mh_free_large(void *block);
 MH_COLD void mh_free_cold(void *block, uint64_t meta, size_t claimed, const void *caller);
 void *mh_alloc_asked(size_t size, uint64_t meta, int zero, struct mh_from from,
 		     uintptr_t fp);
@@ -43,24 +52,57 @@ static inline __attribute__((always_inline)) void *
 mh_alloc_charged(struct mh_hot *h, struct mh_row *row, uint64_t owner, size_t size,
 		 uint64_t meta, int zero, mh_alloc_fresh_fn *fresh)
 {
-	void *block = mh_likely(size <= MH_CACHED_MAX) ? mh_cache_pop(h->cache, size) : NULL;
+	struct mh_bin *bin;
+	void *block;
 
+	if (mh_unlikely(size > MH_CACHED_MAX))
+		return fresh(size, meta, owner);
+	bin = mh_bin(mh_cache(h), size);
+	block = mh_bin_pop(bin);
 	if (mh_unlikely(!block))
 		return fresh(size, meta, owner);
 	if (zero)
 		memset(block, 0, size);
-	mh_cookie_write(block, mh_cookie_w0(size, owner), meta, h->secret);
-	return mh_count_alloc(h, row, owner, size, block);
+	mh_cookie_write(block, mh_cookie_w0(size, owner), mh_key(h, meta));
+	if (mh_unlikely(mh_count_alloc(h, row, size, bin->weight)))
+		return mh_alloc_publish(block, row);
+	return block;
+}
+
+/* The owner is known, but nothing is cached: straight from the backend. */
+static inline __attribute__((always_inline)) void *
+mh_alloc_backend(size_t size, uint64_t meta, uint64_t owner, int zero)
+{
+	struct mh_hot *h;
+	struct mh_row *row;
+	char *start;
+	void *block;
+
+	if (mh_unlikely(size > MH_CACHED_MAX))
+		return mh_alloc_large(size, meta, owner, zero);
+	start = zero ? mh_backend_calloc(size + MH_COOKIE_SIZE)
+		     : mh_backend_malloc(size + MH_COOKIE_SIZE);
+	if (mh_unlikely(!start))
+		return NULL;
+	h = mh_hot;
+	block = start + MH_COOKIE_SIZE;
+	mh_cookie_write(block, mh_cookie_w0(size, owner), mh_key(h, meta));
+	row = &h->rows[owner];
+	if (mh_unlikely(mh_count_alloc(h, row, size, 0)))
+		return mh_alloc_publish(block, row);
+	return block;
 }
 
 /*
  * The hot path of malloc.  `ask` is for whatever needs a second look: a new
  * thread, a forked child, an owner that is neither the current one nor that
  * of a known call site.  `fresh` is for an empty bin and for large blocks.
- * Both are sibling calls: nothing is saved for their sake.
+ * Both are sibling calls: nothing is saved for their sake.  `told` is whence,
+ * and NULL in a function that the program calls: then it is looked up where it
+ * is needed, not before.
  */
 static inline __attribute__((always_inline)) void *
-mh_alloc_hot(size_t size, uint64_t meta, int zero, struct mh_from from,
+mh_alloc_hot(size_t size, uint64_t meta, int zero, const struct mh_from *told,
 	     mh_alloc_ask_fn *ask, mh_alloc_fresh_fn *fresh)
 {
 	struct mh_hot *h = mh_hot;
@@ -68,6 +110,7 @@ mh_alloc_hot(size_t size, uint64_t meta, int zero, struct mh_from from,
 	uint64_t owner = atomic_load_explicit(&h->owner, MH_RELAXED);
 
 	if (mh_unlikely((uintptr_t)row <= (uintptr_t)MH_BY_CALLER)) {
+		struct mh_from from = told ? *told : MH_HERE;
 		const struct mh_site *site = mh_site(h, from.caller);
 
 		if (mh_unlikely(!row || site->caller != (uintptr_t)from.caller))
@@ -103,15 +146,16 @@ static inline const struct mh_site *mh_site_outside(struct mh_hot *h, struct mh_
 }
 
 static inline __attribute__((always_inline)) void *
-mh_alloc(size_t size, uint64_t meta, struct mh_from from)
+mh_alloc(size_t size, uint64_t meta, const struct mh_from *told)
 {
-	return mh_alloc_hot(size, meta, 0, from, mh_alloc_ask, mh_alloc_fresh);
+	return mh_alloc_hot(size, meta, 0, told, mh_alloc_ask,
+			    meta == MH_LIVE_MALLOC ? mh_malloc_fresh : mh_alloc_fresh);
 }
 
 static inline __attribute__((always_inline)) void *
-mh_calloc(size_t size, uint64_t meta, struct mh_from from)
+mh_calloc(size_t size, uint64_t meta, const struct mh_from *told)
 {
-	return mh_alloc_hot(size, meta, 1, from, mh_alloc_ask, mh_calloc_fresh);
+	return mh_alloc_hot(size, meta, 1, told, mh_alloc_ask, mh_calloc_fresh);
 }
 
 /* `claimed` where the caller of free tells no size. */
@@ -121,36 +165,49 @@ mh_calloc(size_t size, uint64_t meta, struct mh_from from)
  * Addresses in the first 16 bytes of a page go the cold way before the
  * cookie is read: the page before may not exist.  NULL is one of them.
  * So does all while there are no `free_rows`: no line yet, or an observer.
+ * `told` as above.
  */
 static inline __attribute__((always_inline)) void
-mh_free(void *block, uint64_t meta, size_t claimed, const void *caller)
+mh_free(void *block, uint64_t meta, size_t claimed, const void *told)
 {
 	struct mh_hot *h = mh_hot;
 	struct mh_cookie *c = mh_cookie(block);
-	struct mh_row *rows;
-	uint64_t w0, owner;
+	struct mh_row *rows, *row;
+	struct mh_bin *bin;
+	uint64_t w0;
 	size_t size;
 
 	if (mh_unlikely(((uintptr_t)block & 4095) < MH_COOKIE_SIZE ||
 			!(rows = atomic_load_explicit(&h->free_rows, MH_RELAXED)))) {
-		mh_free_cold(block, meta, claimed, caller);
+		mh_free_cold(block, meta, claimed,
+			     told ? told : __builtin_return_address(0));
 		return;
 	}
 	w0 = c->w0;
 	size = mh_cookie_size(w0);
-	if (mh_unlikely((c->w1 ^ mh_cookie_hash(w0, block, h->secret)) != meta * MH_MIX ||
+	if (mh_unlikely(!mh_cookie_is(c, block, mh_key(h, meta)) ||
 			(claimed != MH_ANY_SIZE && claimed != size))) {
-		mh_free_cold(block, meta, claimed, caller);
+		mh_free_cold(block, meta, claimed,
+			     told ? told : __builtin_return_address(0));
 		return;
 	}
-	mh_cookie_flip(block, meta);
-	owner = mh_cookie_owner(w0);
-	if (mh_unlikely(mh_count_free(h, &rows[owner], size))) {
-		mh_free_publish(block, owner, size);
+	if (mh_unlikely(size > MH_CACHED_MAX)) {
+		mh_free_large(block);
 		return;
 	}
-	if (mh_unlikely(size > MH_CACHED_MAX || !mh_cache_push(h->cache, block, size)))
-		mh_release(block, size);
+	bin = mh_bin(mh_cache(h), size);
+	row = &rows[mh_cookie_owner(w0)];
+	mh_cookie_flip(block);
+	if (mh_likely(mh_bin_push(bin, block))) {
+		if (mh_unlikely(mh_count_free(h, row, size, bin->weight)))
+			mh_free_publish(row);
+		return;
+	}
+	if (mh_unlikely(mh_count_free(h, row, size, 0))) {
+		mh_free_publish_full(block);
+		return;
+	}
+	mh_release(block, size);
 }
 
 #endif /* MH_BLOCK_H */

@@ -1,65 +1,95 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cache.h"
 
-#define AT(n) ((n) * sizeof(struct mh_bin))
-#define TWICE(n) AT(n), AT(n)
-#define FOUR(n) TWICE(n), TWICE(n)
-#define EIGHT(n) FOUR(n), FOUR(n)
-#define SIXTEEN(n) EIGHT(n), EIGHT(n)
-#define THIRTYTWO(n) SIXTEEN(n), SIXTEEN(n)
+#include <string.h>
+
+#define AT(n) MH_BIN_AT(n)
+
+/* The four classes of the doubling that begins with b, from bin n on. */
+#define DOUBLING(b, n)                                                                 \
+	[(b) / 16 + 1 ... (b) * 5 / 64] = AT(n),                                       \
+	[(b) * 5 / 64 + 1 ... (b) * 6 / 64] = AT((n) + 1),                             \
+	[(b) * 6 / 64 + 1 ... (b) * 7 / 64] = AT((n) + 2),                             \
+	[(b) * 7 / 64 + 1 ... (b) / 8] = AT((n) + 3)
 
 const uint16_t mh_bin_at[MH_HELD_MAX / 16 + 1] = {
-	0,						/* (no block) */
-	AT(0), AT(1), AT(2), AT(3),			/* 16 .. 64 */
-	AT(4), AT(5), AT(6), AT(7),			/* 80 .. 128 */
-	TWICE(8), TWICE(9), TWICE(10), TWICE(11),	/* 160 .. 256 */
-	FOUR(12), FOUR(13), FOUR(14), FOUR(15),		/* 320 .. 512 */
-	EIGHT(16), EIGHT(17), EIGHT(18), EIGHT(19),	/* 640 .. 1024 */
-	SIXTEEN(20), SIXTEEN(21), SIXTEEN(22), SIXTEEN(23), /* 1280 .. 2048 */
-	THIRTYTWO(24), THIRTYTWO(25), THIRTYTWO(26), THIRTYTWO(27) /* .. 4096 */
+	[1] = AT(0), [2] = AT(1), [3] = AT(2), [4] = AT(3),
+	[5] = AT(4), [6] = AT(5), [7] = AT(6), [8] = AT(7),
+	DOUBLING(128, 8), DOUBLING(256, 12), DOUBLING(512, 16), DOUBLING(1024, 20),
+	DOUBLING(2048, 24), DOUBLING(4096, 28), DOUBLING(8192, 32), DOUBLING(16384, 36),
 };
 
-/*
- * Slots for 128, 256, 512, 1024, 2048 and 4096 held bytes and less: 38 x 576
- * + 8 x 832 + 4 x 1664 + 2 x 3328 + 6656 + 13312 = 61,824, under 64 KiB.
- */
-void mh_cache_init(struct mh_cache *cache)
+static struct mh_bin *first(struct mh_cache *cache)
 {
-	static const uint8_t limit[MH_BINS / 4] = { 38, 38, 8, 4, 2, 1, 1 };
-	unsigned i;
-
-	for (i = 0; i < MH_BINS; i++)
-		cache->bin[i].limit = limit[i / 4];
+	return (struct mh_bin *)cache->bins;
 }
 
-void mh_cache_flush(struct mh_cache *cache)
+static struct mh_bin *next(struct mh_bin *bin)
 {
-	struct mh_bin *bin;
+	return (struct mh_bin *)((char *)bin + bin->limit + sizeof(void *));
+}
 
-	for (bin = cache->bin; bin < cache->bin + MH_BINS; bin++)
-		while (bin->count)
-			mh_backend_free(mh_cookie(bin->slot[--bin->count]));
+static int within(const struct mh_cache *cache, const struct mh_bin *bin)
+{
+	return (const char *)bin < cache->bins + sizeof(cache->bins);
 }
 
 /* Held bytes of a class: mh_bin_at the other way round. */
-static uint64_t class_bytes(unsigned bin)
+static uint64_t class_bytes(unsigned n)
 {
 	unsigned base;
 
-	if (bin < 8)
-		return 16 * (bin + 1);
-	base = 128U << (bin - 8) / 4;
-	return base + base / 4 * ((bin - 8) % 4 + 1);
+	if (n < 8)
+		return 16 * (n + 1);
+	base = 128U << (n - 8) / 4;
+	return base + base / 4 * ((n - 8) % 4 + 1);
 }
 
-uint64_t mh_cache_bytes(const struct mh_cache *cache)
+void mh_cache_init(struct mh_cache *cache)
 {
-	uint64_t bytes = 0;
-	unsigned i;
+	struct mh_bin *bin = first(cache);
+	unsigned n;
 
-	/* relaxed: its thread goes on, and plainly; a number for people */
-	for (i = 0; i < MH_BINS; i++)
-		bytes += class_bytes(i) *
-			 __atomic_load_n(&cache->bin[i].count, __ATOMIC_RELAXED);
-	return bytes;
+	for (n = 0; n < MH_BINS; n++, bin = next(bin)) {
+		bin->top = offsetof(struct mh_bin, slot);
+		bin->limit = (uint32_t)(MH_BIN_AT(n + 1) - MH_BIN_AT(n) - sizeof(void *));
+		bin->weight = class_bytes(n) << 32;
+	}
+}
+
+static uint32_t count(const struct mh_bin *bin)
+{
+	return (bin->top - (uint32_t)offsetof(struct mh_bin, slot)) / sizeof(void *);
+}
+
+/* The oldest go: the newest are what the processor's caches have. */
+static uint64_t drop(struct mh_bin *bin, uint32_t n)
+{
+	uint32_t i;
+
+	for (i = 1; i <= n; i++)
+		mh_backend_free_sized(mh_cookie(bin->slot[i]), bin->weight >> 32);
+	memmove(bin->slot + 1, bin->slot + 1 + n, (count(bin) - n) * sizeof(*bin->slot));
+	bin->top -= n * (uint32_t)sizeof(*bin->slot);
+	return n * bin->weight;
+}
+
+uint64_t mh_cache_flush(struct mh_cache *cache)
+{
+	struct mh_bin *bin;
+	uint64_t weight = 0;
+
+	for (bin = first(cache); within(cache, bin); bin = next(bin))
+		weight += drop(bin, count(bin));
+	return weight;
+}
+
+uint64_t mh_cache_halve(struct mh_cache *cache)
+{
+	struct mh_bin *bin;
+	uint64_t weight = 0;
+
+	for (bin = first(cache); within(cache, bin); bin = next(bin))
+		weight += drop(bin, (count(bin) + 1) / 2);
+	return weight;
 }

@@ -27,61 +27,110 @@
  * steps of 16 up to 128, then four to a doubling.  jemalloc(3), "size
  * classes", table 1.
  */
-#define MH_BINS 28
-#define MH_HELD_MAX 4096
+#define MH_BINS 40
+#define MH_HELD_MAX 32768
 #define MH_CACHED_MAX (MH_HELD_MAX - MH_COOKIE_SIZE) /* greatest request */
-#define MH_BIN_SLOTS 38
 
+/*
+ * A stack.  `top` is where the last block lies, in bytes from here, and below
+ * the first block lies a NULL: so that popping it tells that there is none.
+ */
 struct mh_bin {
-	uint32_t count;
-	uint32_t limit;
-	void *slot[MH_BIN_SLOTS];
-	uint64_t spare;
+	uint32_t top;
+	uint32_t limit;  /* `top` of a full bin */
+	uint64_t weight; /* bytes that each block holds, << 32: of the tally */
+	void *slot[];    /* slot[0] is NULL */
 };
+
+/* Slots of a bin of up to 1 KiB, up to 4 KiB, and more: whole cache lines. */
+#define MH_SLOTS_1K 62 /* and one is the NULL */
+#define MH_SLOTS_4K 22
+#define MH_SLOTS_32K 6
+#define MH_BINS_1K 20
+#define MH_BINS_4K 28
+#define MH_BIN_SIZE(slots) (sizeof(struct mh_bin) + (slots) * sizeof(void *))
+
+/* Where a bin begins, in bytes. */
+#define MH_BIN_AT(n)                                                                   \
+	((n) < MH_BINS_1K ? (n) * MH_BIN_SIZE(MH_SLOTS_1K)                             \
+	 : (n) < MH_BINS_4K                                                            \
+		 ? MH_BIN_AT_4K + ((n) - MH_BINS_1K) * MH_BIN_SIZE(MH_SLOTS_4K)        \
+		 : MH_BIN_AT_32K + ((n) - MH_BINS_4K) * MH_BIN_SIZE(MH_SLOTS_32K))
+#define MH_BIN_AT_4K (MH_BINS_1K * MH_BIN_SIZE(MH_SLOTS_1K))
+#define MH_BIN_AT_32K (MH_BIN_AT_4K + (MH_BINS_4K - MH_BINS_1K) * MH_BIN_SIZE(MH_SLOTS_4K))
 
 struct mh_cache {
-	_Alignas(64) struct mh_bin bin[MH_BINS];
+	_Alignas(64) char bins[MH_BIN_AT(MH_BINS)];
 };
 
-_Static_assert(sizeof(struct mh_bin) % 64 == 0 || sizeof(void *) < 8, "whole lines");
-
-/* Offset of the bin in the cache, by held bytes / 16, rounded up. */
+/* MH_BIN_AT() by held bytes / 16, rounded up. */
 extern const uint16_t mh_bin_at[MH_HELD_MAX / 16 + 1];
 
-void mh_cache_init(struct mh_cache *cache);
-void mh_cache_flush(struct mh_cache *cache); /* all of it to the backend */
-uint64_t mh_cache_bytes(const struct mh_cache *cache); /* held; of any thread's */
+/* The bytes that a thread's cache may hold. */
+#define MH_CACHE_ROOM (64 << 10)
 
-static inline struct mh_bin *mh_bin(struct mh_cache *cache, size_t size)
+/*
+ * One word for two sums that change together, since each store that the next
+ * call has to wait for costs more than the arithmetic: in the upper half the
+ * bytes in the cache, in the lower half the unpublished change of live bytes.
+ * A block that is served from the cache changes it by its size less its
+ * `weight`.  Both halves begin with what makes their bounds a bit to look at:
+ * the upper one is full when bit 63 is set, the lower one, of +-16 KiB, has
+ * gone far enough when any of bits 15 to 31 is.
+ */
+#define MH_TALLY_NET (UINT64_C(1) << 14)
+#define MH_TALLY_EMPTY(room) ((UINT64_C(1) << 31) - 1 - (uint64_t)(room))
+#define MH_TALLY_START (MH_TALLY_EMPTY(MH_CACHE_ROOM) << 32 | MH_TALLY_NET)
+#define MH_TALLY_FULL (UINT64_C(1) << 63)
+#define MH_TALLY_LOOK (MH_TALLY_FULL | UINT64_C(0xffff8000))
+
+static inline int64_t mh_tally_net(uint64_t tally)
 {
-	return (struct mh_bin *)((char *)cache +
-				 mh_bin_at[(size + MH_COOKIE_SIZE + 15) >> 4]);
+	return (int32_t)((uint32_t)tally - (uint32_t)MH_TALLY_NET);
 }
 
-/* A block for a request of at most MH_CACHED_MAX, or NULL. */
-static inline void *mh_cache_pop(struct mh_cache *cache, size_t size)
+static inline uint64_t mh_tally_cached(uint64_t tally)
 {
-	struct mh_bin *bin = mh_bin(cache, size);
-	uint32_t n = bin->count;
-	void *block;
+	return ((tally - (uint64_t)mh_tally_net(tally)) >> 32) -
+	       MH_TALLY_EMPTY(MH_CACHE_ROOM);
+}
 
-	if (__builtin_expect(n == 0, 0))
-		return NULL;
-	block = bin->slot[n - 1];
-	bin->count = n - 1;
+void mh_cache_init(struct mh_cache *cache);
+uint64_t mh_cache_flush(struct mh_cache *cache); /* all; returns its weight */
+uint64_t mh_cache_halve(struct mh_cache *cache); /* the older half of each bin */
+
+/* For a request of at most MH_CACHED_MAX. */
+static inline struct mh_bin *mh_bin(struct mh_cache *cache, size_t size)
+{
+	return (struct mh_bin *)(cache->bins + mh_bin_at[(size + MH_COOKIE_SIZE + 15) >> 4]);
+}
+
+static inline void **mh_bin_slot(struct mh_bin *bin, uint32_t at)
+{
+	return (void **)((char *)bin + at);
+}
+
+/* A block, or NULL. */
+static inline void *mh_bin_pop(struct mh_bin *bin)
+{
+	uint32_t top = bin->top;
+	void *block = *mh_bin_slot(bin, top);
+
+	if (__builtin_expect(block != NULL, 1))
+		bin->top = top - (uint32_t)sizeof(void *);
 	return block;
 }
 
 /* 0 when the bin is full.  The block's cookie says "freed". */
-static inline int mh_cache_push(struct mh_cache *cache, void *block, size_t size)
+static inline int mh_bin_push(struct mh_bin *bin, void *block)
 {
-	struct mh_bin *bin = mh_bin(cache, size);
-	uint32_t n = bin->count;
+	uint32_t top = bin->top;
 
-	if (__builtin_expect(n >= bin->limit, 0))
+	if (__builtin_expect(top >= bin->limit, 0))
 		return 0;
-	bin->slot[n] = block;
-	bin->count = n + 1;
+	top += (uint32_t)sizeof(void *);
+	*mh_bin_slot(bin, top) = block;
+	bin->top = top;
 	return 1;
 }
 

@@ -4,14 +4,16 @@
  * holds.
  *
  *     w0   requested size (44 bits) | row of the owner (20 bits)
- *     w1   rotl(w0, 32) ^ address ^ secret ^ meta * MH_MIX
+ *     w1   w0 ^ address ^ secret ^ meta * MH_MIX, and its complement once freed
  *
- * meta (16 bits) says how the block was made, whether it is live, and its
- * alignment; the start of the backend's block follows from that.  No field is
- * believed before w1 was verified: for the common case that is one compare
- * with a constant; otherwise multiplying by the inverse of MH_MIX gives meta
- * back, and anything but a small number means that this is no cookie of ours
- * (48 bits of check).  It catches bugs.  It is no security boundary.
+ * meta (16 bits) says how the block was made and its alignment; the start of
+ * the backend's block follows from that.  No field is believed before w1 was
+ * verified: for the common case that is three xors with a ready-made key, the
+ * secret and meta in one (struct mh_hot); otherwise multiplying by the inverse
+ * of MH_MIX gives meta back, and anything but a small number means that this
+ * is no cookie of ours (47 bits of check).  One pattern written over both
+ * words leaves the address and the secret to be met.  It catches bugs.  It is
+ * no security boundary.
  */
 #ifndef MH_COOKIE_H
 #define MH_COOKIE_H
@@ -48,6 +50,11 @@ enum mh_block_state { MH_LIVE = 1, MH_FREED = 2 };
 #define MH_META_STATE(m) ((unsigned)(m) >> 4 & 15)
 #define MH_META_ALIGN(m) ((unsigned)(m) >> 8 & 255)
 
+/* What a caller of free, delete or delete[] expects. */
+#define MH_LIVE_MALLOC MH_META(MEMHOOK_MALLOC, MH_LIVE, 0)
+#define MH_LIVE_NEW MH_META(MEMHOOK_NEW, MH_LIVE, 0)
+#define MH_LIVE_NEW_ARRAY MH_META(MEMHOOK_NEW_ARRAY, MH_LIVE, 0)
+
 #define MH_MIX UINT64_C(0x9e3779b97f4a7c15)
 #define MH_MIX_INVERSE UINT64_C(0xf1de83e19937733d)
 _Static_assert(MH_MIX * MH_MIX_INVERSE == 1, "inverse modulo 2^64");
@@ -57,37 +64,46 @@ static inline struct mh_cookie *mh_cookie(const void *block)
 	return (struct mh_cookie *)((uintptr_t)block - MH_COOKIE_SIZE);
 }
 
-/* What w1 ought to be, but for meta * MH_MIX. */
-static inline uint64_t mh_cookie_hash(uint64_t w0, const void *block, uint64_t secret)
+/* What all live blocks of one meta share. */
+static inline uint64_t mh_cookie_key(uint64_t live_meta, uint64_t secret)
 {
-	return (w0 << 32 | w0 >> 32) ^ (uintptr_t)block ^ secret;
+	return secret ^ live_meta * MH_MIX;
 }
 
-static inline void mh_cookie_write(void *block, uint64_t w0, uint64_t meta,
-				   uint64_t secret)
+static inline void mh_cookie_write(void *block, uint64_t w0, uint64_t key)
 {
 	struct mh_cookie *c = mh_cookie(block);
 
 	c->w0 = w0;
-	c->w1 = mh_cookie_hash(w0, block, secret) ^ meta * MH_MIX;
+	c->w1 = w0 ^ (uintptr_t)block ^ key;
+}
+
+/* A live block's, of this key? */
+static inline int mh_cookie_is(const struct mh_cookie *c, const void *block, uint64_t key)
+{
+	return (c->w0 ^ c->w1 ^ (uintptr_t)block ^ key) == 0;
 }
 
 /* meta of a cookie that was read; 0 when it is not one of ours. */
 static inline uint64_t mh_cookie_meta(const struct mh_cookie *c, const void *block,
 				      uint64_t secret)
 {
-	uint64_t meta;
+	uint64_t mix = c->w0 ^ c->w1 ^ (uintptr_t)block ^ secret;
+	uint64_t live = mix * MH_MIX_INVERSE, freed = ~mix * MH_MIX_INVERSE;
 
-	meta = (c->w1 ^ mh_cookie_hash(c->w0, block, secret)) * MH_MIX_INVERSE;
-	return meta >> 16 ? 0 : meta;
+	if (!(live >> 16) && MH_META_STATE(live) == MH_LIVE)
+		return live;
+	if (!(freed >> 16) && MH_META_STATE(freed) == MH_LIVE)
+		return freed ^ MH_META(0, MH_LIVE ^ MH_FREED, 0);
+	return 0;
 }
 
 /* Live to freed and back, without changing anything else. */
-static inline void mh_cookie_flip(void *block, uint64_t live_meta)
+static inline void mh_cookie_flip(void *block)
 {
-	uint64_t freed_meta = live_meta ^ MH_META(0, MH_LIVE ^ MH_FREED, 0);
+	struct mh_cookie *c = mh_cookie(block);
 
-	mh_cookie(block)->w1 ^= live_meta * MH_MIX ^ freed_meta * MH_MIX;
+	c->w1 = ~c->w1;
 }
 
 static inline size_t mh_cookie_size(uint64_t w0)

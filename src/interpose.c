@@ -32,7 +32,7 @@ void free_aligned_sized(void *block, size_t align, size_t size);
 
 EXPORT void *malloc(size_t size)
 {
-	return mh_alloc(size, MH_LIVE_MALLOC, MH_HERE);
+	return mh_alloc(size, MH_LIVE_MALLOC, NULL);
 }
 
 /* By this name the library knows its own malloc from another's. */
@@ -50,17 +50,17 @@ EXPORT void *calloc(size_t count, size_t size)
 
 	if (mh_unlikely(__builtin_mul_overflow(count, size, &total)))
 		total = SIZE_MAX;
-	return mh_calloc(total, MH_LIVE_MALLOC, MH_HERE);
+	return mh_calloc(total, MH_LIVE_MALLOC, NULL);
 }
 
 EXPORT void free(void *block)
 {
-	mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, CALLER);
+	mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, NULL);
 }
 
 EXPORT void cfree(void *block)
 {
-	mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, CALLER);
+	mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, NULL);
 }
 
 EXPORT void *realloc(void *block, size_t size)
@@ -81,13 +81,13 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size)
 
 EXPORT void free_sized(void *block, size_t size)
 {
-	mh_free(block, MH_LIVE_MALLOC, size, CALLER);
+	mh_free(block, MH_LIVE_MALLOC, size, NULL);
 }
 
 EXPORT void free_aligned_sized(void *block, size_t align, size_t size)
 {
 	(void)align;
-	mh_free(block, MH_LIVE_MALLOC, size, CALLER);
+	mh_free(block, MH_LIVE_MALLOC, size, NULL);
 }
 
 static int power_of_two(size_t n)
@@ -163,7 +163,7 @@ EXPORT size_t malloc_usable_size(void *block)
 static inline __attribute__((always_inline)) char *copy(const char *s, size_t n,
 							struct mh_from from)
 {
-	char *block = mh_alloc(n + 1, MH_LIVE_MALLOC, from);
+	char *block = mh_alloc(n + 1, MH_LIVE_MALLOC, &from);
 
 	if (!block)
 		return NULL;
@@ -184,7 +184,7 @@ EXPORT char *(strndup)(const char *s, size_t n)
 EXPORT wchar_t *wcsdup(const wchar_t *s)
 {
 	size_t size = (wcslen(s) + 1) * sizeof(*s);
-	wchar_t *block = mh_alloc(size, MH_LIVE_MALLOC, MH_HERE);
+	wchar_t *block = mh_alloc(size, MH_LIVE_MALLOC, NULL);
 
 	return block ? memcpy(block, s, size) : NULL;
 }
@@ -219,7 +219,7 @@ EXPORT void *memhook_lalloc(void *ud, void *block, size_t osize, size_t nsize)
 
 	if (nsize == 0) {
 		if (mh_likely(mh_is_active()))
-			mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, CALLER);
+			mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, NULL);
 		else
 			free(block);
 		return NULL;
@@ -273,7 +273,7 @@ EXPORT int malloc_trim(size_t pad)
 
 	(void)pad;
 	if (h)
-		mh_cache_flush(h->cache);
+		h->tally -= mh_cache_flush(mh_cache(h));
 	return mh_backend_trim();
 }
 

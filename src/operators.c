@@ -23,7 +23,6 @@
 #endif
 
 #define OPERATOR(name) __asm__(name) __attribute__((visibility("default")))
-#define CALLER __builtin_return_address(0)
 #define NEW MH_LIVE_NEW
 #define ARRAY MH_LIVE_NEW_ARRAY
 
@@ -72,7 +71,7 @@ static MH_COLD void *new_failed(size_t align, size_t size, uint64_t meta,
 /* A sibling call of the operator's: it returns to the same caller. */
 static MH_NOINLINE void *new_fresh(size_t size, uint64_t meta, uint64_t owner)
 {
-	void *block = mh_alloc_fresh(size, meta, owner);
+	void *block = mh_alloc_backend(size, meta, owner, 0);
 
 	return mh_likely(block != NULL) ? block : new_failed(0, size, meta, MH_HERE);
 }
@@ -97,10 +96,9 @@ static MH_NOINLINE void *new_ask(size_t size, uint64_t meta, int zero, struct mh
 	return mh_alloc_charged(h, site->row, site->owner, size, meta, 0, new_fresh);
 }
 
-static inline __attribute__((always_inline)) void *new_plain(size_t size, uint64_t meta,
-							     struct mh_from from)
+static inline __attribute__((always_inline)) void *new_plain(size_t size, uint64_t meta)
 {
-	return mh_alloc_hot(size, meta, 0, from, new_ask, new_fresh);
+	return mh_alloc_hot(size, meta, 0, NULL, new_ask, new_fresh);
 }
 
 static void *new_aligned(size_t align, size_t size, uint64_t meta, struct mh_from from,
@@ -135,19 +133,19 @@ static MH_COLD void *nothrow_failed_aligned(const char *symbol, size_t size, siz
 void *op_new(size_t) OPERATOR("_Znw" Z);
 void *op_new(size_t size)
 {
-	return new_plain(size, NEW, MH_HERE);
+	return new_plain(size, NEW);
 }
 
 void *op_new_array(size_t) OPERATOR("_Zna" Z);
 void *op_new_array(size_t size)
 {
-	return new_plain(size, ARRAY, MH_HERE);
+	return new_plain(size, ARRAY);
 }
 
 void *op_new_nothrow(size_t, const void *) OPERATOR("_Znw" Z "RKSt9nothrow_t");
 void *op_new_nothrow(size_t size, const void *tag)
 {
-	void *block = mh_alloc(size, NEW, MH_HERE);
+	void *block = mh_alloc(size, NEW, NULL);
 
 	return mh_likely(block != NULL)
 		       ? block
@@ -157,7 +155,7 @@ void *op_new_nothrow(size_t size, const void *tag)
 void *op_new_array_nothrow(size_t, const void *) OPERATOR("_Zna" Z "RKSt9nothrow_t");
 void *op_new_array_nothrow(size_t size, const void *tag)
 {
-	void *block = mh_alloc(size, ARRAY, MH_HERE);
+	void *block = mh_alloc(size, ARRAY, NULL);
 
 	return mh_likely(block != NULL)
 		       ? block
@@ -203,41 +201,41 @@ void *op_new_array_align_nothrow(size_t size, size_t align, const void *tag)
 void op_delete(void *) OPERATOR("_ZdlPv");
 void op_delete(void *block)
 {
-	mh_free(block, NEW, MH_ANY_SIZE, CALLER);
+	mh_free(block, NEW, MH_ANY_SIZE, NULL);
 }
 
 void op_delete_array(void *) OPERATOR("_ZdaPv");
 void op_delete_array(void *block)
 {
-	mh_free(block, ARRAY, MH_ANY_SIZE, CALLER);
+	mh_free(block, ARRAY, MH_ANY_SIZE, NULL);
 }
 
 void op_delete_nothrow(void *, const void *) OPERATOR("_ZdlPvRKSt9nothrow_t");
 void op_delete_nothrow(void *block, const void *tag)
 {
 	(void)tag;
-	mh_free(block, NEW, MH_ANY_SIZE, CALLER);
+	mh_free(block, NEW, MH_ANY_SIZE, NULL);
 }
 
 void op_delete_array_nothrow(void *, const void *) OPERATOR("_ZdaPvRKSt9nothrow_t");
 void op_delete_array_nothrow(void *block, const void *tag)
 {
 	(void)tag;
-	mh_free(block, ARRAY, MH_ANY_SIZE, CALLER);
+	mh_free(block, ARRAY, MH_ANY_SIZE, NULL);
 }
 
 void op_delete_align(void *, size_t) OPERATOR("_ZdlPvSt11align_val_t");
 void op_delete_align(void *block, size_t align)
 {
 	(void)align;
-	mh_free(block, NEW, MH_ANY_SIZE, CALLER);
+	mh_free(block, NEW, MH_ANY_SIZE, NULL);
 }
 
 void op_delete_array_align(void *, size_t) OPERATOR("_ZdaPvSt11align_val_t");
 void op_delete_array_align(void *block, size_t align)
 {
 	(void)align;
-	mh_free(block, ARRAY, MH_ANY_SIZE, CALLER);
+	mh_free(block, ARRAY, MH_ANY_SIZE, NULL);
 }
 
 void op_delete_align_nothrow(void *, size_t, const void *)
@@ -246,7 +244,7 @@ void op_delete_align_nothrow(void *block, size_t align, const void *tag)
 {
 	(void)align;
 	(void)tag;
-	mh_free(block, NEW, MH_ANY_SIZE, CALLER);
+	mh_free(block, NEW, MH_ANY_SIZE, NULL);
 }
 
 void op_delete_array_align_nothrow(void *, size_t, const void *)
@@ -255,26 +253,26 @@ void op_delete_array_align_nothrow(void *block, size_t align, const void *tag)
 {
 	(void)align;
 	(void)tag;
-	mh_free(block, ARRAY, MH_ANY_SIZE, CALLER);
+	mh_free(block, ARRAY, MH_ANY_SIZE, NULL);
 }
 
 void op_delete_sized(void *, size_t) OPERATOR("_ZdlPv" Z);
 void op_delete_sized(void *block, size_t size)
 {
-	mh_free(block, NEW, size, CALLER);
+	mh_free(block, NEW, size, NULL);
 }
 
 void op_delete_array_sized(void *, size_t) OPERATOR("_ZdaPv" Z);
 void op_delete_array_sized(void *block, size_t size)
 {
-	mh_free(block, ARRAY, size, CALLER);
+	mh_free(block, ARRAY, size, NULL);
 }
 
 void op_delete_sized_align(void *, size_t, size_t) OPERATOR("_ZdlPv" Z "St11align_val_t");
 void op_delete_sized_align(void *block, size_t size, size_t align)
 {
 	(void)align;
-	mh_free(block, NEW, size, CALLER);
+	mh_free(block, NEW, size, NULL);
 }
 
 void op_delete_array_sized_align(void *, size_t, size_t)
@@ -282,7 +280,7 @@ void op_delete_array_sized_align(void *, size_t, size_t)
 void op_delete_array_sized_align(void *block, size_t size, size_t align)
 {
 	(void)align;
-	mh_free(block, ARRAY, size, CALLER);
+	mh_free(block, ARRAY, size, NULL);
 }
 
 #endif /* PIC */

@@ -37,7 +37,7 @@ done
 
 # Where its memory lies is ours to note (src/ranges.h), and which mutexes there
 # are (src/backend-fork.c).
-for call in mmap mmap64 munmap sbrk pthread_mutex_init; do
+for call in mmap mmap64 munmap sbrk madvise pthread_mutex_init; do
 	echo "$call memhook_je_$call"
 done > "$work/calls"
 

@@ -138,7 +138,7 @@ static void start_first(void)
 	choose_secret();
 	find_program_name();
 	read_settings();
-	if (mh_segment_open() || mh_lines_map() || mh_caches_map() || mh_owners_init() ||
+	if (mh_segment_open() || mh_lines_map() || mh_owners_init() ||
 	    mh_fork_map_copy())
 		mh_die("no memory for the counters (address space limit too low?)");
 }

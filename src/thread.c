@@ -19,7 +19,6 @@ __thread memhook_owner mh_scope = MEMHOOK_AUTO;
 /* This thread's key destructor has run: what comes now goes to shard 0. */
 static __thread char ending __attribute__((tls_model("initial-exec")));
 
-static char *caches; /* by shard */
 static char *lines; /* mh_proc lies where the line of shard 0 would */
 static pthread_key_t exit_key;
 static int have_exit_key;
@@ -54,28 +53,14 @@ int mh_lines_map(void)
 	return 0;
 }
 
-int mh_caches_map(void)
-{
-	size_t size = (size_t)mh_area->shards_max * MH_CACHE_STRIDE;
-	char *p = mmap(NULL, size, PROT_NONE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
-		return -1;
-	madvise(p, size, MADV_WIPEONFORK);
-	madvise(p, size, MADV_NOHUGEPAGE);
-	mh_range_add(p, size, MH_RANGE_OWN);
-	caches = p;
-	return 0;
-}
-
 /* Private memory that lines and caches take, once touched. */
 uint64_t mh_lines_bytes(void)
 {
-	uint64_t line = mh_by_caller() ? MH_LINE_STRIDE : 4096;
+	uint64_t line = MH_LINE_STRIDE;
 
-	return (uint64_t)atomic_load_explicit(&mh_area->shards_used, MH_RELAXED) *
-	       (line + sizeof(struct mh_cache));
+	if (!mh_by_caller())
+		line -= MH_SITES * sizeof(struct mh_site);
+	return atomic_load_explicit(&mh_area->shards_used, MH_RELAXED) * line;
 }
 
 /* Lowest free shard, 0 when there is none: shard 0 is everybody's. */
@@ -110,21 +95,14 @@ static void leave_shard(uint32_t s)
 				  ~(UINT64_C(1) << (s % 64)), memory_order_release);
 }
 
-static struct mh_cache *cache_of(uint32_t shard)
-{
-	return (struct mh_cache *)(caches + (size_t)shard * MH_CACHE_STRIDE);
-}
-
 void mh_lines_wipe(void)
 {
 	uint32_t s, n = atomic_load_explicit(&mh_area->shards_used, MH_RELAXED);
 
 	memset(mh_proc, 0, sizeof(*mh_proc));
 	for (s = 1; s < n; s++) {
-		if (!mh_shard_is_open(s))
-			continue;
-		memset(mh_line(s), 0, sizeof(struct mh_line));
-		memset(cache_of(s), 0, sizeof(struct mh_cache));
+		if (mh_shard_is_open(s))
+			memset(mh_line(s), 0, sizeof(struct mh_line));
 	}
 }
 
@@ -138,19 +116,18 @@ static struct mh_hot *attach(void)
 	h = mh_line(s);
 	/* The shard last: that it is open tells others that its line is. */
 	if (mprotect(line_pages(s), MH_LINE_STRIDE, PROT_READ | PROT_WRITE) ||
-	    mprotect(cache_of(s), MH_CACHE_STRIDE, PROT_READ | PROT_WRITE) ||
 	    mh_shard_open(s)) {
 		leave_shard(s);
 		return NULL;
 	}
-	h->shard = s;
-	h->secret = mh_secret;
-	h->net = MH_NET;
+	((struct mh_line *)h)->shard = s;
+	h->key[0] = mh_cookie_key(MH_LIVE_MALLOC, mh_secret);
+	h->key[1] = mh_cookie_key(MH_LIVE_NEW, mh_secret);
+	h->tally = MH_TALLY_START;
+	h->look = MH_TALLY_LOOK;
 	((struct mh_line *)h)->resolved = MEMHOOK_AUTO;
 	((struct mh_line *)h)->home = MH_NOBODY;
-	h->cache = cache_of(s);
-	if (!h->cache->bin[0].limit)
-		mh_cache_init(h->cache);
+	mh_cache_init(mh_cache(h));
 	h->rows = mh_shard(s);
 	mh_hot = h;
 	if (mh_settings.by == MH_BY_THREAD)
@@ -192,7 +169,7 @@ static void thread_exit(void *line)
 	ending = 1;
 	if (!h->rows)
 		return;
-	mh_cache_flush(h->cache);
+	h->tally -= mh_cache_flush(mh_cache(h));
 	mh_publish_net(h);
 	if (mh_settings.by == MH_BY_THREAD)
 		mh_thread_owner_leave((uint32_t)((struct mh_line *)h)->home);
@@ -201,7 +178,7 @@ static void thread_exit(void *line)
 	atomic_store_explicit(&h->free_rows, NULL, MH_RELAXED);
 	atomic_store_explicit(&h->owner, 0, MH_RELAXED);
 	h->rows = NULL;
-	leave_shard((uint32_t)h->shard);
+	leave_shard(((struct mh_line *)h)->shard);
 }
 
 int mh_threads_init(void)
@@ -334,8 +311,7 @@ uint64_t mh_caches_bytes(void)
 	uint32_t s;
 
 	for_each_line(h, s)
-		bytes += mh_cache_bytes(cache_of(s));
-	(void)h;
+		bytes += mh_tally_cached(h->tally);
 	return bytes;
 }
 

@@ -31,36 +31,40 @@ struct mh_hot {
 	struct mh_row *_Atomic current; /* row of `owner`, or that; NULL: ask block.c */
 	struct mh_row *rows;            /* this thread's shard; NULL: none yet */
 	_Atomic uint64_t owner;         /* number of `current`; pinned while here */
-	uint64_t secret;                /* of the cookies */
-	uint64_t net;                   /* unpublished change of live bytes, + MH_NET */
-	struct mh_cache *cache;         /* freed blocks, ready to serve again */
-	uintptr_t shard;                /* number of `rows` */
+	uint64_t key[2];                /* of malloc's and new's cookies: block.h */
+	uint64_t tally;                 /* bytes cached, and not published: cache.h */
+	uint64_t look;                  /* MH_TALLY_LOOK: shorter here than in the code */
 	struct mh_row *_Atomic free_rows; /* `rows`; NULL: frees ask block.c */
 };
 
 struct mh_line {
 	_Alignas(64) struct mh_hot hot;
+	uint32_t shard;         /* number of `rows` */
 	memhook_owner resolved; /* the resolver's last answer */
 	uint64_t home;          /* row outside of scopes: by thread, its own */
 	uint64_t generation;    /* of `sites`; 0: they are empty (caller.c) */
 	_Atomic uint32_t observing; /* observer that this thread is in: observe.c */
-	int64_t unpublished;    /* net change of live bytes, but for hot.net: account.c */
+	int64_t unpublished;    /* net change of live bytes, but for hot.tally: account.c */
+	_Alignas(64) char apart[256];
+	struct mh_cache cache; /* freed blocks, ready to serve again */
 	_Alignas(64) struct mh_site sites[MH_SITES];
 };
 
 /*
- * A line ends a page, and its sites begin the next one.  At the start of a
- * page it would lie as the first rows of a shard do, and a load that follows
- * a store to the same place in another page has to wait for it.
+ * A load that follows a store to the same place in another page has to wait
+ * for it.  So a line ends a page, and its cache begins 256 bytes into the next
+ * one: the first rows of a shard are at the start of theirs.
  */
 #define MH_LINE_AT (4096 - 128)
-#define MH_LINE_STRIDE (4096 + MH_SITES * sizeof(struct mh_site))
-#define MH_CACHE_STRIDE 12288
+#define MH_LINE_STRIDE ((MH_LINE_AT + sizeof(struct mh_line) + 4095) & ~(size_t)4095)
 _Static_assert(sizeof(struct mh_hot) <= 64, "one cache line");
-_Static_assert(sizeof(struct mh_cache) <= MH_CACHE_STRIDE, "stride of the caches");
-_Static_assert(offsetof(struct mh_line, sites) == 4096 - MH_LINE_AT, "sites begin a page");
-_Static_assert(MH_LINE_AT + sizeof(struct mh_line) == MH_LINE_STRIDE, "stride of the lines");
+_Static_assert(offsetof(struct mh_line, apart) == 4096 - MH_LINE_AT, "ends a page");
 _Static_assert((sizeof(struct mh_site) & (sizeof(struct mh_site) - 1)) == 0, "a power of 2");
+
+static inline struct mh_cache *mh_cache(struct mh_hot *h)
+{
+	return &((struct mh_line *)h)->cache;
+}
 
 /* Where the table has this call site, if it has it. */
 static inline struct mh_site *mh_site(struct mh_hot *h, const void *caller)
@@ -112,7 +116,6 @@ unsigned mh_threads_attached(void);
 
 int mh_threads_init(void);  /* the thread-exit key */
 int mh_lines_map(void);     /* the hot lines; 0 or -1 */
-int mh_caches_map(void);    /* the caches: 0 or -1 */
 void mh_lines_wipe(void);   /* for kernels without MADV_WIPEONFORK */
 uint64_t mh_lines_bytes(void);
 uint64_t mh_caches_bytes(void); /* what all threads' ready blocks hold */

@@ -179,11 +179,14 @@ class Process:
 
     def cookie(self, at, w0, w1):
         """The block at this address, if these two words are its cookie."""
-        mix = w1 ^ (w0 << 32 & MASK | w0 >> 32) ^ at ^ self.secret
-        meta = mix * MIX_INVERSE & MASK
-        if meta >> 16 or meta >> 4 & 15 not in (LIVE, FREED):
+        mix = w0 ^ w1 ^ at ^ self.secret
+        for state, mix in ((LIVE, mix), (FREED, ~mix)):
+            meta = mix * MIX_INVERSE & MASK
+            if not meta >> 16 and meta >> 4 & 15 == LIVE:
+                break
+        else:
             return None
-        return Block(at, w0 >> 20, w0 & (1 << 20) - 1, meta >> 4 & 15, meta & 15,
+        return Block(at, w0 >> 20, w0 & (1 << 20) - 1, state, meta & 15,
                      1 << (meta >> 8) if meta >> 8 else COOKIE, w0, w1)
 
     def block_at(self, address):

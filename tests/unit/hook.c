@@ -308,29 +308,30 @@ END_TEST
 START_TEST(sizes_at_every_edge)
 {
 	static const size_t edges[] = { 0,    1,    15,	  16,	111,  112,  113,
-					1007, 1008, 1009, 4079, 4080, 4081, 14336 };
+					1007, 1008, 1009, 4079, 4080, 4081, 14336,
+					32751, 32752, 32753 };
 	memhook_owner o = fresh_owner("block/edges");
 	size_t i, total = 0;
-	void *p[14], *q[14];
+	void *p[17], *q[17];
 
-	for (i = 0; i < 14; i++) {
+	for (i = 0; i < 17; i++) {
 		memhook_owner was = memhook_enter(o);
 
-		p[i] = mh_alloc(edges[i], MH_LIVE_MALLOC, MH_HERE);
-		q[i] = mh_calloc(edges[i], MH_LIVE_MALLOC, MH_HERE);
+		p[i] = mh_alloc(edges[i], MH_LIVE_MALLOC, NULL);
+		q[i] = mh_calloc(edges[i], MH_LIVE_MALLOC, NULL);
 		memhook_leave(was);
 		total += 2 * edges[i];
 		memset(p[i], 0xee, edges[i]);
 		memset(q[i], 0xee, edges[i]);
 		ck_holds(o, total, 2 * (i + 1));
 	}
-	for (i = 0; i < 14; i++) {
+	for (i = 0; i < 17; i++) {
 		ck_assert_uint_eq(mh_usable_size(p[i], NULL), edges[i]);
 		mh_free(p[i], MH_LIVE_MALLOC, MH_ANY_SIZE, NULL);
 		mh_free(q[i], MH_LIVE_MALLOC, edges[i], NULL);
 	}
 	ck_holds(o, 0, 0);
-	ck_assert_ptr_null(mh_alloc(MH_SIZE_MAX + 1, MH_LIVE_MALLOC, MH_HERE));
+	ck_assert_ptr_null(mh_alloc(MH_SIZE_MAX + 1, MH_LIVE_MALLOC, NULL));
 }
 END_TEST
 

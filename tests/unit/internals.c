@@ -25,12 +25,16 @@ START_TEST(cookie_round_trip)
 				uint64_t meta = MH_META(kind, MH_LIVE, align);
 				uint64_t w0 = mh_cookie_w0(sizes[i], 65535 - i);
 
-				mh_cookie_write(block, w0, meta, 0x1234567890abcdef);
+				uint64_t key = mh_cookie_key(meta, 0x1234567890abcdef);
+
+				mh_cookie_write(block, w0, key);
+				ck_assert(mh_cookie_is(mh_cookie(block), block, key));
 				ck_assert_uint_eq(mh_cookie_meta(mh_cookie(block), block,
 								 0x1234567890abcdef), meta);
 				ck_assert_uint_eq(mh_cookie_size(w0), sizes[i]);
 				ck_assert_uint_eq(mh_cookie_owner(w0), 65535 - i);
-				mh_cookie_flip(block, meta);
+				mh_cookie_flip(block);
+				ck_assert(!mh_cookie_is(mh_cookie(block), block, key));
 				ck_assert_uint_eq(MH_META_STATE(mh_cookie_meta(
 							  mh_cookie(block), block,
 							  0x1234567890abcdef)), MH_FREED);
@@ -46,7 +50,7 @@ START_TEST(cookie_notices_every_bit)
 	struct mh_cookie good, bad;
 	int bit;
 
-	mh_cookie_write(block, mh_cookie_w0(100, 7), MH_META(0, MH_LIVE, 0), 99);
+	mh_cookie_write(block, mh_cookie_w0(100, 7), mh_cookie_key(MH_LIVE_MALLOC, 99));
 	good = *mh_cookie(block);
 	for (bit = 0; bit < 128; bit++) {
 		bad = good;
@@ -55,49 +59,108 @@ START_TEST(cookie_notices_every_bit)
 	}
 	ck_assert_uint_eq(mh_cookie_meta(&good, block + 16, 99), 0);
 	ck_assert_uint_eq(mh_cookie_meta(&good, block, 98), 0);
+	for (bit = 0; bit < 256; bit++) { /* both words alike: an overflow's pattern */
+		memset(&bad, bit, sizeof(bad));
+		ck_assert_uint_eq(mh_cookie_meta(&bad, block, 99), 0);
+	}
 }
 END_TEST
 
 /* A cached block is as large as any request that its bin may serve. */
 START_TEST(cache_bins_follow_the_backend)
 {
-	static const size_t held[] = { 16,  32,	 48,  64,  80,	96,   112,  128,  160,	192,
-				       224, 256, 320, 384, 448, 512,  640,  768,  896,	1024,
-				       1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096 };
+	static const size_t held[] = { 16,   32,   48,	 64,   80,   96,   112,	 128,
+				       160,  192,  224,	 256,  320,  384,  448,	 512,
+				       640,  768,  896,	 1024, 1280, 1536, 1792, 2048,
+				       2560, 3072, 3584, 4096, 5120, 6144, 7168, 8192,
+				       10240, 12288, 14336, 16384, 20480, 24576, 28672, 32768 };
 	static struct mh_cache cache;
-	size_t size, bytes = 0;
+	size_t size;
 	int bin = 0;
 
 	mh_cache_init(&cache);
 	for (size = 0; size <= MH_CACHED_MAX; size++) {
 		if (size + 16 > held[bin])
 			bin++;
-		ck_assert_ptr_eq(mh_bin(&cache, size), &cache.bin[bin]);
+		ck_assert_ptr_eq(mh_bin(&cache, size), cache.bins + MH_BIN_AT(bin));
+		ck_assert_uint_eq(mh_bin(&cache, size)->weight >> 32, held[bin]);
 	}
 	ck_assert_int_eq(bin, MH_BINS - 1);
-	for (bin = 0; bin < MH_BINS; bin++) {
-		ck_assert_uint_ge(cache.bin[bin].limit, 1);
-		ck_assert_uint_le(cache.bin[bin].limit, MH_BIN_SLOTS);
-		bytes += cache.bin[bin].limit * held[bin];
-	}
-	ck_assert_uint_le(bytes, 65536);
 }
 END_TEST
 
-START_TEST(cache_is_bounded)
+START_TEST(bin_is_a_bounded_stack)
 {
 	static struct mh_cache cache;
+	static const size_t sizes[] = { 10, 2000, MH_CACHED_MAX };
+	static const int slots[] = { MH_SLOTS_1K - 1, MH_SLOTS_4K - 1, MH_SLOTS_32K - 1 };
 	char blocks[200];
-	int pushed = 0;
+	unsigned i;
 
 	mh_cache_init(&cache);
-	ck_assert_ptr_null(mh_cache_pop(&cache, 10));
-	while (pushed < 200 && mh_cache_push(&cache, blocks + pushed, 10))
-		pushed++;
-	ck_assert_int_eq(pushed, MH_BIN_SLOTS);
-	while (pushed--)
-		ck_assert_ptr_eq(mh_cache_pop(&cache, 10), blocks + pushed);
-	ck_assert_ptr_null(mh_cache_pop(&cache, 10));
+	for (i = 0; i < 3; i++) {
+		struct mh_bin *bin = mh_bin(&cache, sizes[i]);
+		int pushed = 0;
+
+		ck_assert_ptr_null(mh_bin_pop(bin));
+		while (pushed < 200 && mh_bin_push(bin, blocks + pushed))
+			pushed++;
+		ck_assert_int_eq(pushed, slots[i]);
+		while (pushed--)
+			ck_assert_ptr_eq(mh_bin_pop(bin), blocks + pushed);
+		ck_assert_ptr_null(mh_bin_pop(bin));
+		ck_assert_ptr_null(mh_bin_pop(bin));
+	}
+}
+END_TEST
+
+/* The older half goes, and of a single block the whole. */
+START_TEST(cache_is_halved)
+{
+	static struct mh_cache cache;
+	struct mh_bin *small, *one;
+	void *blocks[5];
+	int i;
+
+	mh_cache_init(&cache);
+	small = mh_bin(&cache, 100);
+	one = mh_bin(&cache, 20000);
+	for (i = 0; i < 5; i++) {
+		blocks[i] = (char *)mh_backend_malloc(112 + 16) + 16;
+		ck_assert(mh_bin_push(small, blocks[i]));
+	}
+	ck_assert(mh_bin_push(one, (char *)mh_backend_malloc(20480) + 16));
+	ck_assert_uint_eq(mh_cache_halve(&cache) >> 32, 3 * 128 + 20480);
+	ck_assert_ptr_null(mh_bin_pop(one));
+	ck_assert_ptr_eq(mh_bin_pop(small), blocks[4]);
+	ck_assert(mh_bin_push(small, blocks[4]));
+	ck_assert_uint_eq(mh_cache_flush(&cache) >> 32, 2 * 128);
+	ck_assert_ptr_null(mh_bin_pop(small));
+}
+END_TEST
+
+/* Two sums in one word: neither disturbs the other. */
+START_TEST(tally_keeps_two_sums)
+{
+	uint64_t tally = MH_TALLY_START;
+	int64_t net = 0;
+	unsigned i;
+
+	ck_assert_uint_eq(tally & MH_TALLY_LOOK, 0);
+	for (i = 0; i < 100; i++) { /* frees of 100 bytes that the cache takes */
+		tally += (UINT64_C(128) << 32) - 100;
+		net -= 100;
+		ck_assert_int_eq(mh_tally_net(tally), net);
+		ck_assert_uint_eq(mh_tally_cached(tally), 128 * (i + 1));
+		ck_assert_uint_eq(tally & MH_TALLY_LOOK, 0);
+	}
+	ck_assert_uint_ne((tally - (1 << 14)) & MH_TALLY_LOOK, 0);
+	ck_assert_uint_ne((tally + 10000 + (1 << 14)) & MH_TALLY_LOOK, 0);
+	ck_assert_uint_eq((tally + 9999 + (1 << 14)) & MH_TALLY_LOOK, 0);
+	tally += (uint64_t)(MH_CACHE_ROOM - 12800) << 32;
+	ck_assert_uint_eq(mh_tally_cached(tally), MH_CACHE_ROOM);
+	ck_assert_uint_eq((tally + 10000) & MH_TALLY_FULL, 0);
+	ck_assert_uint_ne((tally + 10000 + (UINT64_C(16) << 32)) & MH_TALLY_FULL, 0);
 }
 END_TEST
 
@@ -223,7 +286,9 @@ int main(void)
 	tcase_add_test(c, cookie_round_trip);
 	tcase_add_test(c, cookie_notices_every_bit);
 	tcase_add_test(c, cache_bins_follow_the_backend);
-	tcase_add_test(c, cache_is_bounded);
+	tcase_add_test(c, bin_is_a_bounded_stack);
+	tcase_add_test(c, cache_is_halved);
+	tcase_add_test(c, tally_keeps_two_sums);
 	tcase_add_test(c, layout_does_not_overlap);
 	tcase_add_test(c, derived_numbers);
 	tcase_add_test(c, report_sorts_any_number);

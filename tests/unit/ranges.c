@@ -154,26 +154,6 @@ START_TEST(ranges_of_many_threads)
 }
 END_TEST
 
-START_TEST(what_ready_blocks_hold)
-{
-	struct mh_cache cache = { 0 };
-	unsigned i;
-
-	cache.bin[0].count = 3;  /* 16 */
-	cache.bin[7].count = 1;  /* 128 */
-	cache.bin[8].count = 2;  /* 160 */
-	cache.bin[27].count = 1; /* 4096 */
-	ck_assert_uint_eq(mh_cache_bytes(&cache), 3 * 16 + 128 + 2 * 160 + 4096);
-	/* Each request's bin holds at least what is asked for, with the cookie. */
-	for (i = 1; i <= MH_HELD_MAX / 16; i++) {
-		memset(&cache, 0, sizeof(cache));
-		((struct mh_bin *)((char *)&cache + mh_bin_at[i]))->count = 1;
-		ck_assert_uint_ge(mh_cache_bytes(&cache), i * 16);
-		ck_assert_uint_lt(mh_cache_bytes(&cache), i * 16 * 4 / 3 + 16);
-	}
-}
-END_TEST
-
 int main(void)
 {
 	TCase *c = tcase_create("ranges");
@@ -184,6 +164,5 @@ int main(void)
 	tcase_add_test(c, what_the_backend_maps_is_noted);
 	tcase_add_test(c, ranges_of_a_child);
 	tcase_add_test(c, ranges_of_many_threads);
-	tcase_add_test(c, what_ready_blocks_hold);
 	return run_case(c);
 }
