@@ -1,88 +1,169 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# make bench: bare loops and C++ containers under plain jemalloc, glibc and the
-# hook, interleaved in one run; medians as ratios to jemalloc, smaller is better.
-#
-#     BENCH=bench MEMHOOK_LIBRARY=.../libmemhook.so.1 bench.sh [ROUNDS]
+# make bench: the hook against plain jemalloc and other allocators, all of them
+# preloaded, interleaved in one run; medians as ratios to plain jemalloc.
 set -eu
+usage() {
+	cat <<- 'end'
+	usage: bench.sh [OPTION...]
+	  --rounds=N         how often each row is run in each column (5)
+	  --rows=REGEX       rows of workloads.txt, by group or name (all)
+	  --columns=A,B      columns besides jemalloc (all that are installed)
+	  --json=FILE        results for programs (bench-results.json)
+	  --svg=FILE         chart (bench-results.svg)
+	  --text=FILE        the tables as well as on standard output
+	  --instructions=no  leave out the counts of callgrind
+	  --list             say which rows and columns there are
 
-rounds=${1:-${ROUNDS:-7}}
-: "${BENCH:?the folder of the programs}" "${MEMHOOK_LIBRARY:?the hook to measure}"
-: "${RESULTS:=bench-results.json}"
-: "${JEMALLOC:=libjemalloc.so.2}"
-
-rows='pairs-small:1 pairs-small:2 pairs-medium:1 pairs-medium:2 pairs-large:1
-	pairs-large:2 live-set:1 live-set:2 trees:1 trees:2 growth:1 growth:2
-	remote-free:2 strings:1 strings:2'
-columns='jemalloc glibc none library site'
-times=$(mktemp)
-trap 'rm -f "$times"' EXIT
-
-if LD_PRELOAD=$JEMALLOC /bin/true 2>&1 | grep -q 'cannot be preloaded'; then
-	echo "bench: $JEMALLOC is missing: apt install libjemalloc2" >&2
-	exit 77
-fi
-
-one() {
-	local program=$BENCH/loops
-	[ "$2" = strings ] && program=$BENCH/containers
-	case $1 in
-	jemalloc) LD_PRELOAD=$JEMALLOC "$program" "$2" "$3" ;;
-	glibc) "$program" "$2" "$3" ;;
-	*) MEMHOOK_BY=$1 LD_PRELOAD=$MEMHOOK_LIBRARY "$program" "$2" "$3" ;;
-	esac
+	Columns: glibc, mimalloc, tcmalloc; larger, which is jemalloc with 16 bytes
+	more for each block; the hook by its owners: none, library, site.
+	end
 }
 
-for ((i = 1; i <= rounds; i++)); do
-	[ -t 2 ] && printf '\rround %d of %d' "$i" "$rounds" >&2
-	for row in $rows; do
-		for column in $columns; do
-			echo "$row $column $(one "$column" "${row%:*}" "${row#*:}")"
+rounds=${BENCH_ROUNDS:-5} pattern=${BENCH_ROWS:-.} wanted=${BENCH_COLUMNS:-}
+json=bench-results.json svg=bench-results.svg text='' instructions=yes list=no
+for option; do
+	case $option in
+	--rounds=*) rounds=${option#*=} ;;
+	--rows=*) pattern=${option#*=} ;;
+	--columns=*) wanted=${option#*=} ;;
+	--json=*) json=${option#*=} ;;
+	--svg=*) svg=${option#*=} ;;
+	--text=*) text=${option#*=} ;;
+	--instructions=no) instructions=no ;;
+	--list) list=yes ;;
+	--help) usage; exit ;;
+	*) echo "bench: '$option' is no option: --help has them" >&2; exit 2 ;;
+	esac
+done
+case $rounds in
+''|*[!0-9]*|0) echo "bench: '$rounds' is no number of rounds" >&2; exit 2 ;;
+esac
+: "${BENCH:?the folder of the programs}" "${MEMHOOK_LIBRARY:?the hook to measure}"
+BENCH_SOURCE=$(cd "$(dirname "$0")" && pwd)
+export BENCH BENCH_SOURCE
+
+# name, what is preloaded, owners by
+all_columns="jemalloc|libjemalloc.so.2|
+glibc|libc.so.6|
+mimalloc|libmimalloc.so.2|
+tcmalloc|libtcmalloc_minimal.so.4|
+larger|$BENCH/.libs/larger.so libjemalloc.so.2|
+none|$MEMHOOK_LIBRARY|none
+library|$MEMHOOK_LIBRARY|library
+site|$MEMHOOK_LIBRARY|site"
+
+BENCH_WORK=$(mktemp -d)
+export BENCH_WORK
+trap 'rm -rf "$BENCH_WORK"' EXIT
+raw=$BENCH_WORK/raw
+say() { echo "bench: $*" >&2; }
+
+columns=()
+missing=
+while IFS='|' read -r name preload by; do
+	case ,jemalloc,${wanted:-$name}, in
+	*",$name,"*) ;;
+	*) continue ;;
+	esac
+	if LD_PRELOAD=$preload /bin/true 2>&1 | grep -q 'cannot be preloaded'; then
+		missing="$missing $name"
+	else
+		columns+=("$name|$preload|$by")
+	fi
+done <<< "$all_columns"
+for name in ${wanted//,/ }; do
+	case $all_columns in
+	*"$name|"*) ;;
+	*) say "there is no column '$name': --help has them"; exit 2 ;;
+	esac
+done
+case $missing in
+*jemalloc*) say "libjemalloc.so.2 is missing: apt install libjemalloc2"; exit 77 ;;
+esac
+
+# The command lines by row; the group in front of it.
+rows=()
+declare -A group clock command
+while read -r g row c line; do
+	case $g in
+	''|\#*) continue ;;
+	esac
+	[[ $row =~ $pattern || $g =~ $pattern ]] || continue
+	rows+=("$row")
+	group[$row]=$g clock[$row]=$c command[$row]=$line
+done < "$BENCH_SOURCE/workloads.txt"
+[ "${#rows[@]}" -gt 0 ] || { say "no row is called '$pattern': --list"; exit 2; }
+
+if [ $list = yes ]; then
+	for row in "${rows[@]}"; do
+		printf '%-10s %-16s %s\n' "${group[$row]}" "$row" "${command[$row]}"
+	done
+	printf 'columns:'
+	printf ' %s' "${columns[@]%%|*}"
+	printf '%s\n' "${missing:+; not installed:$missing}"
+	exit
+fi
+
+# run ROW PRELOAD BY: nanoseconds and KiB
+run() {
+	local words
+	read -ra words <<< "${command[$1]}"
+	local way=("$BENCH/measure" "${clock[$1]}")
+	[ "${clock[$1]}" != script ] || way=()
+	(cd "$BENCH_SOURCE" && PATH=$BENCH:.:$PATH BENCH_PRELOAD=$2 BENCH_BY=$3 \
+		"${way[@]}" "${words[@]}")
+}
+
+# Programs that are not installed: once, before anything is measured.
+present=()
+for row in "${rows[@]}"; do
+	if [ "${clock[$row]}" = own ] ||
+	   run "$row" "" "" > "$BENCH_WORK/try" 2> "$BENCH_WORK/error"; then
+		present+=("$row")
+	else
+		missing="$missing $row"
+		say "$row is left out: $(tail -n 1 "$BENCH_WORK/error")"
+	fi
+done
+[ "${#present[@]}" -gt 0 ] || exit 77
+
+for ((i = 0; i < rounds; i++)); do
+	n=0
+	for row in "${present[@]}"; do
+		n=$((n + 1))
+		[ -t 2 ] && printf '\rround %d of %d: %3d %% %-20s' $((i + 1)) "$rounds" \
+			$((100 * n / ${#present[@]})) "$row" >&2
+		# no column always comes after the same one
+		for ((k = 0; k < ${#columns[@]}; k++)); do
+			column=${columns[(k + i) % ${#columns[@]}]}
+			IFS='|' read -r name preload by <<< "$column"
+			result=$(run "$row" "$preload" "$by") ||
+				{ say "$row under $name failed"; exit 1; }
+			echo "${group[$row]} $row $name $result"
 		done
 	done
-done > "$times"
-[ -t 2 ] && printf '\r                  \r' >&2
+done > "$raw"
+[ -t 2 ] && printf '\r%50s\r' '' >&2
 
-# The hook by its owners: none is the default, library and site are automatic.
-sort -k1,1 -k2,2 -k3,3n "$times" | awk -v rows="$rows" -v columns="$columns" \
-	-v results="$RESULTS" '
-	{ key = $1 " " $2; v[key, n[key]++] = $3 }
-	function median(key) { return v[key, int(n[key] / 2)] }
-	function ratio(row, column) { return median(row " " column) / median(row " jemalloc") }
-	function json(sep, name, value) { printf "%s\"%s\":%.3f", sep, name, value > results }
-	END {
-		count = split(rows, row)
-		width = split(columns, column)
-		printf "%-16s %12s", "loop:threads", "jemalloc ms"
-		for (c = 2; c <= width; c++)
-			printf " %8s", column[c]
-		printf "\n"
-		printf "{\"unit\":\"time / time of jemalloc\",\"rows\":[" > results
-		for (i = 1; i <= count; i++) {
-			r = row[i]
-			printf "%-16s %12.1f", r, median(r " jemalloc") / 1e6
-			printf "%s\n{\"row\":\"%s\",\"jemalloc_ns\":%d",
-			       (i == 1 ? "" : ","), r, median(r " jemalloc") > results
-			for (c = 2; c <= width; c++) {
-				printf " %8.2f", ratio(r, column[c])
-				json(",", column[c], ratio(r, column[c]))
-				mean[c] += log(ratio(r, column[c])) / count
-			}
-			printf "\n"
-			printf "}" > results
-		}
-		printf "%-16s %12s", "geometric mean", ""
-		printf "],\"geometric_mean\":{" > results
-		for (c = 2; c <= width; c++) {
-			printf " %8.2f", exp(mean[c])
-			json((c == 2 ? "" : ","), column[c], exp(mean[c]))
-		}
-		printf "\n"
-		printf "}}\n" > results
-		printf "\nowners found: library / none %.3f, site / none %.3f\n",
-		       exp(mean[4] - mean[3]), exp(mean[5] - mean[3])
-		# Two threads charge one owner here (nobody): time with two / with one.
-		printf "1 -> 2 threads, pairs-small: jemalloc %.2f, none %.2f\n",
-		       median("pairs-small:2 jemalloc") / median("pairs-small:1 jemalloc"),
-		       median("pairs-small:2 none") / median("pairs-small:1 none")
-	}'
+: > "$BENCH_WORK/counts"
+if [ $instructions = yes ] && [ "$pattern" = . ]; then
+	"$BENCH_SOURCE/instructions.sh" show > "$BENCH_WORK/counts" 2> "$BENCH_WORK/error" ||
+		say "no instructions: $(tail -n 1 "$BENCH_WORK/counts")"
+fi
+
+# Both descriptions of a run; the second one is part of the document, too.
+machine="$(nproc) processors, $(sed -n '/^model name/{s/.*: //p;q}' /proc/cpuinfo)"
+order=$(printf '%s ' "${columns[@]%%|*}")
+present_rows=$(printf '%s ' "${present[@]}")
+for part in table json chart; do
+	awk -v rows="$present_rows" -v columns="$order" -v missing="${missing# }" \
+		-v rounds="$rounds" -v machine="$machine" -v counts="$BENCH_WORK/counts" \
+		-f "$BENCH_SOURCE/summary.awk" -f "$BENCH_SOURCE/$part.awk" "$raw" \
+		> "$BENCH_WORK/$part"
+done
+cat "$BENCH_WORK/table"
+[ -z "$text" ] || cp "$BENCH_WORK/table" "$text"
+cp "$BENCH_WORK/json" "$json"
+cp "$BENCH_WORK/chart" "$svg"
+say "results are in $json and $svg"
