@@ -159,6 +159,7 @@ present_rows=$(printf '%s ' "${present[@]}")
 for part in table json chart; do
 	awk -v rows="$present_rows" -v columns="$order" -v missing="${missing# }" \
 		-v rounds="$rounds" -v machine="$machine" -v counts="$BENCH_WORK/counts" \
+		-v workloads="$BENCH_SOURCE/workloads.txt" \
 		-f "$BENCH_SOURCE/summary.awk" -f "$BENCH_SOURCE/$part.awk" "$raw" \
 		> "$BENCH_WORK/$part"
 done

@@ -2,7 +2,8 @@
 /*
  * Run a program under an allocator: its time and its peak of resident memory.
  *
- *     BENCH_PRELOAD=LIBRARY BENCH_BY=KIND measure own|wall COMMAND [ARGUMENT...]
+ *     BENCH_PRELOAD=LIBRARY BENCH_BY=KIND \
+ *             measure own|wall [NAME=VALUE...] COMMAND [ARGUMENT...]
  *
  * prints nanoseconds and KiB: the time that the program itself tells on its
  * standard output ("own"), or from its start to its end ("wall").  Only the
@@ -45,6 +46,10 @@ static void move_variable(const char *from, const char *to)
 
 static void become(char **command, int output)
 {
+	for (; *command && strchr(*command, '='); command++)
+		putenv(*command);
+	if (!*command)
+		_exit(127);
 	dup2(output, STDOUT_FILENO);
 	move_variable("BENCH_PRELOAD", "LD_PRELOAD");
 	move_variable("BENCH_BY", "MEMHOOK_BY");
@@ -78,7 +83,7 @@ int main(int argc, char **argv)
 	pid_t child;
 
 	if (argc < 3 || (!own && strcmp(argv[1], "wall"))) {
-		fprintf(stderr, "usage: measure own|wall COMMAND [ARGUMENT...]\n");
+		fprintf(stderr, "usage: measure own|wall [NAME=VALUE...] COMMAND [ARGUMENT...]\n");
 		return 2;
 	}
 	if (pipe(out))
@@ -96,6 +101,8 @@ int main(int argc, char **argv)
 	if (wait4(child, &status, 0, &usage) < 0)
 		fail("wait4");
 	took = now() - took;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		return 127; /* it said why */
 	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
 		fprintf(stderr, "measure: %s ended with status %#x\n", argv[2], status);
 		return 1;

@@ -3,7 +3,7 @@
 # redis-server under the allocator, redis-benchmark without it, over a socket
 # in a folder of their own.  Time: that of redis-benchmark; memory: the server's.
 set -eu
-: "${BENCH:?}" "${BENCH_WORK:?}"
+: "${BENCH:?}" "${BENCH_WORK:?}" "${BENCH_REQUESTS:=150000}"
 
 for program in redis-server redis-cli redis-benchmark; do
 	command -v $program > /dev/null || { echo "$program is not installed" >&2; exit 77; }
@@ -27,7 +27,7 @@ for ((i = 0; i < 1000; i++)); do
 done
 
 start=$(date +%s%N)
-timeout 60 redis-benchmark -s "$socket" -q -n 150000 -r 50000 -d 100 -P 16 -c 20 \
+timeout 60 redis-benchmark -s "$socket" -q -n "$BENCH_REQUESTS" -r 50000 -d 100 -P 16 -c 20 \
 	-t set,get,lpush,sadd,hset,zadd > "$work/out" 2>&1 ||
 	{ cat "$work/out" "$work/log" >&2; exit 1; }
 took=$(($(date +%s%N) - start))

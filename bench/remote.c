@@ -22,6 +22,7 @@ struct handful {
 static _Alignas(64) struct handful ring[PAIRS][RING];
 
 /* Not for ever: the other one may wait for this processor. */
+__attribute__((noinline))
 static void wait_until(atomic_int *full, int wanted)
 {
 	int i = 0;

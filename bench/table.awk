@@ -3,26 +3,26 @@
 # instructions.  Comes after summary.awk.
 
 function heading(title, unit,    c) {
-	printf "%-18s %9s", title, unit
+	printf "%-16s %8s", title, unit
 	for (c = 2; c <= column_count; c++)
 		printf " %8s", column[c]
 	printf "\n"
 }
 
 function times(    g, i, c, r) {
-	heading("time", "jemalloc")
+	heading("time", "ms")
 	for (g = 1; g <= group_count; g++) {
 		printf "%s\n", group[g]
 		for (i = 1; i <= row_count; i++) {
 			r = row[i]
 			if (group_of[r] != group[g])
 				continue
-			printf "  %-16s %6.1f ms", r, nanoseconds(r, "jemalloc") / 1e6
+			printf "  %-14s %8.1f", r, nanoseconds(r, "jemalloc") / 1e6
 			for (c = 2; c <= column_count; c++)
 				printf " %8.3f", time_ratio(r, column[c])
 			printf "\n"
 		}
-		printf "  %-16s %9s", "geometric mean", ""
+		printf "  %-14s %8s", "geometric mean", ""
 		for (c = 2; c <= column_count; c++)
 			printf " %8.3f", mean(group[g], column[c], "time")
 		printf "\n"
@@ -30,28 +30,63 @@ function times(    g, i, c, r) {
 }
 
 # Small programs are their files and libraries: nothing to compare.
-function memory(    i, c, r, n, sum) {
-	heading("peak resident", "jemalloc")
+function memory(    i, c, r) {
+	heading("peak resident", "MiB")
 	for (i = 1; i <= row_count; i++) {
 		r = row[i]
 		if (kib(r, "jemalloc") < 16384)
 			continue
-		printf "  %-16s %5.1f MiB", r, kib(r, "jemalloc") / 1024
+		printf "  %-14s %8.1f", r, kib(r, "jemalloc") / 1024
 		for (c = 2; c <= column_count; c++)
 			printf " %8.3f", kib_ratio(r, column[c])
 		printf "\n"
 	}
 	if (!has["larger"] || !has["none"])
 		return
-	printf "\nThe floor is jemalloc with 16 bytes more for each block (\"larger\").\n"
-	printf "%-18s %9s %9s %9s\n", "above the floor", "floor", "none", "none / floor"
+	printf "\nThe same in MiB, beside the floor: jemalloc with 16 bytes more for each block\n"
+	printf "(\"larger\").  Classes: what jemalloc's size classes make of those 16 bytes, by\n"
+	printf "arithmetic, where nothing but blocks of known sizes is held.\n"
+	printf "%-16s %8s %8s %8s %8s %8s\n", "", "plain", "floor", "none", "by floor", "classes"
 	for (i = 1; i <= row_count; i++) {
 		r = row[i]
 		if (kib(r, "jemalloc") < 16384)
 			continue
-		printf "  %-16s %5.1f MiB %5.1f MiB %9.3f\n", r, kib(r, "larger") / 1024,
-		       kib(r, "none") / 1024, kib(r, "none") / kib(r, "larger")
+		printf "  %-14s %8.1f %8.1f %8.1f %8.3f %8s\n", r, kib(r, "jemalloc") / 1024,
+		       kib(r, "larger") / 1024, kib(r, "none") / 1024,
+		       kib(r, "none") / kib(r, "larger"), by_classes(r)
 	}
+}
+
+# jemalloc's: 16 apart up to 128, then four for each power of two.
+function size_class(n,    step) {
+	if (n <= 8)
+		return 8
+	step = 16
+	while (n > 8 * step)
+		step *= 2
+	return int((n + step - 1) / step) * step
+}
+
+# Read from the row's command: loops held THREADS N LOW HIGH; as many bytes of
+# each power of two for powers-held.
+function by_classes(r,    line, w, n, plain, more, powers) {
+	while ((getline line < workloads) > 0) {
+		if (split(line, w, " ") < 8 || w[2] != r || w[4] != "loops")
+			continue
+		if (w[5] == "held") {
+			for (n = w[8]; n <= w[9]; n++) {
+				plain += size_class(n)
+				more += size_class(n + 16)
+			}
+		} else if (w[5] == "powers-held") {
+			for (n = 16; n <= 8192; n *= 2) {
+				plain++
+				more += size_class(n + 16) / n
+			}
+		}
+	}
+	close(workloads)
+	return plain ? sprintf("%.3f", more / plain) : ""
 }
 
 function scalings(    i, c, r, any) {
@@ -61,7 +96,7 @@ function scalings(    i, c, r, any) {
 			continue
 		if (!any++)
 			heading("2 threads by 1", "jemalloc")
-		printf "  %-16s %9.3f", substr(r, 1, length(r) - 2), scaling(r, "jemalloc")
+		printf "  %-14s %8.3f", substr(r, 1, length(r) - 2), scaling(r, "jemalloc")
 		for (c = 2; c <= column_count; c++)
 			printf " %8.3f", scaling(r, column[c])
 		printf "\n"
@@ -81,7 +116,7 @@ function counted(    line, field, n, i) {
 	close(counts)
 }
 
-function remarks(    i, r, worst, typical, n) {
+function remarks(    i, n, r, typical, worst) {
 	for (i = 1; i <= row_count; i++) {
 		n = spread(row[i])
 		typical += n / row_count
