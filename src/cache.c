@@ -86,10 +86,13 @@ uint64_t mh_cache_flush(struct mh_cache *cache)
 
 uint64_t mh_cache_halve(struct mh_cache *cache)
 {
-	struct mh_bin *bin;
 	uint64_t weight = 0;
+	unsigned n = MH_BINS;
 
-	for (bin = first(cache); within(cache, bin); bin = next(bin))
+	while (n-- && weight < (uint64_t)MH_CACHE_ROOM / 2 << 32) {
+		struct mh_bin *bin = (struct mh_bin *)(cache->bins + MH_BIN_AT(n));
+
 		weight += drop(bin, (count(bin) + 1) / 2);
+	}
 	return weight;
 }

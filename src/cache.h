@@ -42,22 +42,26 @@ struct mh_bin {
 	void *slot[];    /* slot[0] is NULL */
 };
 
-/* Slots of a bin of up to 1 KiB, up to 4 KiB, and more: whole cache lines. */
-#define MH_SLOTS_1K 62 /* and one is the NULL */
+/*
+ * Slots of a bin of up to 256 bytes, 1 KiB, 4 KiB and 32 KiB, with the one for
+ * NULL: whole cache lines.  And how many bins come before those.
+ */
+#define MH_SLOTS_256 126
+#define MH_SLOTS_1K 62
 #define MH_SLOTS_4K 22
 #define MH_SLOTS_32K 6
+#define MH_BINS_256 12
 #define MH_BINS_1K 20
 #define MH_BINS_4K 28
-#define MH_BIN_SIZE(slots) (sizeof(struct mh_bin) + (slots) * sizeof(void *))
 
-/* Where a bin begins, in bytes. */
+/* Where bin n begins, in bytes. */
+#define MH_BIN_SIZE(slots) (sizeof(struct mh_bin) + (slots) * sizeof(void *))
+#define MH_BINS_UP_TO(n, from, to) ((n) <= (from) ? 0 : ((n) < (to) ? (n) : (to)) - (from))
 #define MH_BIN_AT(n)                                                                   \
-	((n) < MH_BINS_1K ? (n) * MH_BIN_SIZE(MH_SLOTS_1K)                             \
-	 : (n) < MH_BINS_4K                                                            \
-		 ? MH_BIN_AT_4K + ((n) - MH_BINS_1K) * MH_BIN_SIZE(MH_SLOTS_4K)        \
-		 : MH_BIN_AT_32K + ((n) - MH_BINS_4K) * MH_BIN_SIZE(MH_SLOTS_32K))
-#define MH_BIN_AT_4K (MH_BINS_1K * MH_BIN_SIZE(MH_SLOTS_1K))
-#define MH_BIN_AT_32K (MH_BIN_AT_4K + (MH_BINS_4K - MH_BINS_1K) * MH_BIN_SIZE(MH_SLOTS_4K))
+	(MH_BINS_UP_TO(n, 0, MH_BINS_256) * MH_BIN_SIZE(MH_SLOTS_256) +                \
+	 MH_BINS_UP_TO(n, MH_BINS_256, MH_BINS_1K) * MH_BIN_SIZE(MH_SLOTS_1K) +        \
+	 MH_BINS_UP_TO(n, MH_BINS_1K, MH_BINS_4K) * MH_BIN_SIZE(MH_SLOTS_4K) +         \
+	 MH_BINS_UP_TO(n, MH_BINS_4K, MH_BINS) * MH_BIN_SIZE(MH_SLOTS_32K))
 
 struct mh_cache {
 	_Alignas(64) char bins[MH_BIN_AT(MH_BINS)];

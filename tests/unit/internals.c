@@ -92,20 +92,20 @@ END_TEST
 START_TEST(bin_is_a_bounded_stack)
 {
 	static struct mh_cache cache;
-	static const size_t sizes[] = { 10, 2000, MH_CACHED_MAX };
-	static const int slots[] = { MH_SLOTS_1K - 1, MH_SLOTS_4K - 1, MH_SLOTS_32K - 1 };
+	static const size_t sizes[] = { 10, 1000, 2000, MH_CACHED_MAX };
+	static const int slots[] = { MH_SLOTS_256, MH_SLOTS_1K, MH_SLOTS_4K, MH_SLOTS_32K };
 	char blocks[200];
 	unsigned i;
 
 	mh_cache_init(&cache);
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		struct mh_bin *bin = mh_bin(&cache, sizes[i]);
 		int pushed = 0;
 
 		ck_assert_ptr_null(mh_bin_pop(bin));
 		while (pushed < 200 && mh_bin_push(bin, blocks + pushed))
 			pushed++;
-		ck_assert_int_eq(pushed, slots[i]);
+		ck_assert_int_eq(pushed, slots[i] - 1);
 		while (pushed--)
 			ck_assert_ptr_eq(mh_bin_pop(bin), blocks + pushed);
 		ck_assert_ptr_null(mh_bin_pop(bin));
