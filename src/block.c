@@ -140,16 +140,6 @@ void *mh_alloc_large(size_t size, uint64_t meta, uint64_t owner, int zero)
 	return make(mh_hot, owner, size, meta, zero);
 }
 
-void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, struct mh_from from,
-		       uintptr_t fp)
-{
-	if (align <= MH_COOKIE_SIZE)
-		return mh_alloc(size, meta, &from);
-	if (size > MH_SIZE_MAX || align > MH_SIZE_MAX - size)
-		return no_memory();
-	return alloc(size, meta | MH_META(0, 0, __builtin_ctzl(align)), 0, from, fp);
-}
-
 /* A block made without alignment goes back.  The backend may set errno. */
 void mh_release(void *block, size_t size)
 {
@@ -231,7 +221,7 @@ static MH_COLD void free_cold(void *block, uint64_t expected, size_t claimed,
 /* NULL is not rare enough to save registers for it. */
 void mh_free_cold(void *block, uint64_t expected, size_t claimed, const void *caller)
 {
-	if (block)
+	if (block && !mh_free_aligned(block, expected, claimed))
 		free_cold(block, expected, claimed, caller);
 }
 

@@ -37,11 +37,14 @@ MH_NOINLINE void mh_free_large(void *block);
 MH_COLD void mh_free_cold(void *block, uint64_t meta, size_t claimed, const void *caller);
 void *mh_alloc_asked(size_t size, uint64_t meta, int zero, struct mh_from from,
 		     uintptr_t fp);
-void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, struct mh_from from,
-		       uintptr_t fp);
 MH_NOINLINE void *mh_realloc(void *block, size_t size, struct mh_from from);
 size_t mh_usable_size(void *block, const void *caller);
 int mh_move_owner(void *block, uint64_t to);
+
+/* aligned.c */
+void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, struct mh_from from,
+		       uintptr_t fp);
+int mh_free_aligned(void *block, uint64_t expected, size_t claimed);
 
 /* What malloc ends in when its own few lines are not enough. */
 typedef void *mh_alloc_ask_fn(size_t size, uint64_t meta, int zero, struct mh_from from);
