@@ -3,6 +3,7 @@
 # The completion in a real bash: commands, options, values, processes, files.
 # shellcheck source-path=SCRIPTDIR
 . "${top_srcdir:?}/tests/cli/subject.sh"
+. "$top_srcdir/tests/cli/terminal.sh"
 
 # shellcheck source=/dev/null
 . "$top_srcdir/completions/memhook"
@@ -91,12 +92,14 @@ has --follow run --fo
 offers "" nothing ""
 
 # by readline itself, when there is a terminal to be had
-if command -v script > /dev/null; then
+if has_terminal; then
 	printf '%s\n' "PS1='> '" ". '$top_srcdir/completions/memhook'" \
 		"bind 'set bell-style none'" "PATH=$(dirname "$m"):\$PATH" > "$work/rc"
 	{ printf 'memhook ver\t--for\tjs\t 77777777 > %s\n' "$work/typed"; sleep 1; echo exit; } |
 		timeout 60 script -qec "bash --noprofile --rcfile $work/rc -i" /dev/null > "$work/out" 2>&1
 	tr -d '\r' < "$work/out" | grep -q 'verify --format=json  *77777777' ||
 		fail "not so under readline"
+else
+	echo "no terminal is to be had here: not tried under readline"
 fi
 exit $failed

@@ -3,45 +3,19 @@
 # memhook owners and memhook block in gdb: of a process, of core files, of what
 # was stripped.  memhook stat is what the owners are compared with.
 # shellcheck disable=SC2154 # the program says what live, freed ... are
-set -u
-: "${MEMHOOK_TOOL:?}" "${MEMHOOK_LIBRARY:?}" "${MEMHOOK_ARCHIVE:?}" "${DEBUGGED:?}"
-: "${top_srcdir:?}" "${top_builddir:?}" "${CC:=cc}"
-[ "${MEMHOOK_MODE:-jemalloc}" = jemalloc ] || exit 77
+# shellcheck source-path=SCRIPTDIR
+: "${MEMHOOK_LIBRARY:?}" "${MEMHOOK_ARCHIVE:?}" "${top_builddir:?}" "${CC:=cc}"
 gdb=${GDB:-gdb}
 [ "$($gdb -nx -batch -ex 'python print(6 * 7)' 2> /dev/null)" = 42 ] || {
 	echo "no gdb with Python"
 	exit 77
 }
+. "${top_srcdir:?}/tests/cli/debugged.sh"
 
-work=$(mktemp -d)
-work=$(readlink -f "$work")
-pid=
-trap 'rm -rf "$work"; [ -z "$pid" ] || kill -9 $pid 2> /dev/null' EXIT
-cd "$work" || exit 99
-unset DEBUGINFOD_URLS LD_PRELOAD MEMHOOK_BY
-failed=0
-fail() {
-	echo "FAIL: $*"
-	failed=1
-}
-
-# start PROGRAM ARGUMENT...: $pid, and $live, $freed ... as it says
-start() {
-	: > said
-	"$@" > said 2> errors &
-	pid=$!
-	for _ in $(seq 6000); do
-		grep -q . said && break
-		kill -0 $pid 2> /dev/null || break
-		sleep 0.01
-	done
-	grep -q '^live=0x' said || { echo "$* did not start"; cat errors; exit 99; }
+# begin PROGRAM ARGUMENT...: start it; $live, $freed ... as it says
+begin() {
+	start "$@"
 	eval "$(tr ' ' '\n' < said)"
-}
-stop() {
-	kill -9 $pid 2> /dev/null
-	wait $pid 2> /dev/null
-	pid=
 }
 # ask FILE... -- COMMAND...: what gdb says, in ./out
 ask() {
@@ -106,7 +80,7 @@ questions() {
 
 # --- a process, and what gdb dumps of it; one page of rows, and several ---
 for owners in 0 300; do
-	start "$DEBUGGED" wait $owners
+	begin "$DEBUGGED" wait $owners
 	"$MEMHOOK_TOOL" stat "$pid" > seen
 	questions
 	ask -p $pid -- "${queries[@]}" "memhook owners 1" "generate-core-file gcore"
@@ -223,7 +197,7 @@ case $script in
 esac
 mkdir -p "auto$(dirname "$library")"
 cp "$script" "auto$library-gdb.py"
-start "$DEBUGGED" wait
+begin "$DEBUGGED" wait
 "$MEMHOOK_TOOL" stat "$pid" > seen
 timeout 300 "$gdb" -nx -q -batch -iex "set auto-load scripts-directory $work/auto" \
 	-iex "add-auto-load-safe-path $work/auto" -ex 'echo <memhook owners>\n' \

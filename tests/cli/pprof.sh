@@ -3,9 +3,7 @@
 # memhook pprof: profiles say what the report says, to a decoder that goes by
 # pprof's own description of the format, and to pprof where it is installed.
 # shellcheck disable=SC2094 # what is called like the subcommand is no file
-set -u
-: "${MEMHOOK_TOOL:?}" "${DEBUGGED:?}" "${top_srcdir:?}"
-[ "${MEMHOOK_MODE:-jemalloc}" = jemalloc ] || exit 77
+# shellcheck source-path=SCRIPTDIR
 command -v protoc > /dev/null || { echo "no protoc"; exit 77; }
 
 # In Debian's golang-github-google-pprof-dev.  Else by our own description.
@@ -13,34 +11,12 @@ format=/usr/share/gocode/src/github.com/google/pprof/proto/profile.proto
 message=perftools.profiles.Profile
 if [ ! -f $format ]; then
 	echo "pprof's own profile.proto is not here"
-	format=$top_srcdir/tools/profile.proto message=pprof.Profile
+	format=$(readlink -f "${top_srcdir:?}/tools/profile.proto") message=pprof.Profile
 fi
 
-work=$(mktemp -d)
-work=$(readlink -f "$work")
-pid=
-trap 'rm -rf "$work"; [ -z "$pid" ] || kill -9 $pid 2> /dev/null' EXIT
-top_srcdir=$(readlink -f "$top_srcdir")
-cd "$work" || exit 99
-unset DEBUGINFOD_URLS LD_PRELOAD MEMHOOK_BY
-failed=0
-fail() {
-	echo "FAIL: $*"
-	failed=1
-}
-start() {
-	[ -z "$pid" ] || { kill -9 $pid; wait $pid 2> /dev/null; }
-	: > said
-	"$@" > said 2> errors &
-	pid=$!
-	for _ in $(seq 6000); do
-		grep -q . said && return
-		kill -0 $pid 2> /dev/null || break
-		sleep 0.01
-	done
-	echo "$* did not start"
-	exit 99
-}
+. "${top_srcdir:?}/tests/cli/debugged.sh"
+. "$top_srcdir/tests/cli/terminal.sh"
+
 decode() {
 	gzip -dc "$1" | protoc --decode=$message -I "$(dirname "$format")" \
 		"$(basename "$format")" 2> errors || fail "$1: protoc: $(head -3 errors)"
@@ -136,8 +112,12 @@ sleep 0 & wait $!
 refused 1 'no such process' $!
 "$MEMHOOK_TOOL" pprof --nonsense > out 2>&1
 [ $? = 2 ] || fail "--nonsense: not status 2"
-script -qec "'$MEMHOOK_TOOL' pprof report" typescript > out
-[ $? = 2 ] || fail "a terminal: not status 2"
-grep -q 'nothing for a terminal' out || fail "a terminal: $(cat out)"
+if has_terminal; then
+	script -qec "'$MEMHOOK_TOOL' pprof report" typescript > out
+	[ $? = 2 ] || fail "a terminal: not status 2"
+	grep -q 'nothing for a terminal' out || fail "a terminal: $(cat out)"
+else
+	echo "no terminal is to be had here: not tried on one"
+fi
 "$MEMHOOK_TOOL" pprof --help | grep -q '^Usage: memhook pprof' || fail "--help"
 exit $failed

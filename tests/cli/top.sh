@@ -9,6 +9,8 @@ set -u
 
 # shellcheck source=tests/cli/tmux.sh
 . "$top_srcdir/tests/cli/tmux.sh"
+# shellcheck source=tests/cli/terminal.sh
+. "$top_srcdir/tests/cli/terminal.sh"
 
 # A program that does as it is told, line by line: "NAME BYTES" allocates,
 # "NAME 0" frees all that it has.
@@ -95,6 +97,10 @@ start "$work/victim"
 until_ok holds '"net/rx"' || { echo "the victim does not run"; exit 1; }
 
 # A shell that tells what became of the program, and of the terminal.
+if [ $failed = 0 ] && ! has_terminal; then
+	echo "no terminal is to be had here (/dev/pts)"
+	exit 77
+fi
 tm new-session -d -s top -x 80 -y 24 "PS1='\$ ' exec bash --norc --noprofile" ||
 	{ echo "tmux does not start here"; exit 1; }
 see "a shell" '^\$'
