@@ -113,7 +113,7 @@ void list_draw(struct top *t)
 	static const char *const hints[] = { "h help", "q quit", "Enter show",
 					     "/ filter", "< > sort", "r reverse",
 					     "Space pause", NULL };
-	int y = 0, lines = LINES;
+	int y = 0, lines;
 	char right[40];
 
 	erase();
@@ -122,10 +122,7 @@ void list_draw(struct top *t)
 	table_line(y++, A_BOLD, "Hooked processes", right);
 	if (LINES >= 4 || t->typing)
 		status_line(t, y++);
-	if (LINES >= 9) {
-		table_parts(LINES - 1, A_DIM, hints, "");
-		lines--;
-	}
+	lines = table_hints(hints);
 	if (lines > y)
 		table(t, y, lines - y);
 	refresh();

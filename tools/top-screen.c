@@ -257,7 +257,7 @@ void screen_draw(struct top *t)
 	const char *const hints[] = { "h help", t->from_list ? "q back" : "q quit",
 				      "/ filter", "< > sort", "r reverse", "Enter fold",
 				      "Space pause", "z reset", NULL };
-	int y = 0, lines = LINES;
+	int y = 0, lines;
 
 	erase();
 	title_line(t);
@@ -266,10 +266,7 @@ void screen_draw(struct top *t)
 		total_line(t, y++);
 	if (LINES >= 4 || t->typing || t->view.ended)
 		status_line(t, y++);
-	if (LINES >= 9) {
-		table_parts(LINES - 1, A_DIM, hints, "");
-		lines--;
-	}
+	lines = table_hints(hints);
 	if (lines > y)
 		table(t, y, lines - y);
 	refresh();

@@ -125,3 +125,11 @@ void table_line(int y, int attributes, const char *left, const char *right)
 
 	table_parts(y, attributes, parts, right);
 }
+
+int table_hints(const char *const *hints)
+{
+	if (LINES < 9)
+		return LINES;
+	table_parts(LINES - 1, A_DIM, hints, "");
+	return LINES - 1;
+}

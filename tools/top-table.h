@@ -45,4 +45,7 @@ void table_parts(int y, int attributes, const char *const *parts, const char *ri
 /* A line of one part. */
 void table_line(int y, int attributes, const char *left, const char *right);
 
+/* Some keys in the last line, when there is room for that; how many lines are left. */
+int table_hints(const char *const *hints);
+
 #endif /* TOP_TABLE_H */

@@ -47,7 +47,8 @@ int view_open(struct top_process_view *v, int pid, uint64_t now_ms)
 	*v->trouble = '\0';
 	memset(&v->cursor, 0, sizeof(v->cursor));
 	model_init(&v->model);
-	symbolize_snapshot(&s, pid, 0);
+	if (!v->no_symbols)
+		symbolize_snapshot(&s, pid, 0);
 	model_add(&v->model, &s, now_ms);
 	tree_fold_all(&v->folds, v->model.owner_count > UNFOLDED_MOST);
 	return 0;
@@ -76,7 +77,8 @@ void view_look(struct top_process_view *v, uint64_t now_ms)
 	if (rc == 0 && !s.process.rss_bytes)
 		s.process.rss_bytes = v->model.last.process.rss_bytes;
 	if (rc == 0) {
-		symbolize_snapshot(&s, v->ended ? 0 : v->live.pid, 0);
+		if (!v->no_symbols)
+			symbolize_snapshot(&s, v->ended ? 0 : v->live.pid, 0);
 		model_add(&v->model, &s, now_ms);
 	} else {
 		snprintf(v->trouble, sizeof(v->trouble), "%s", v->live.error);

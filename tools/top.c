@@ -33,6 +33,7 @@ static void usage(FILE *to)
 	      "                       the order of the owners (default: live)\n"
 	      "      --reverse        the other way round\n"
 	      "      --filter=TEXT    only owners with TEXT in their names\n"
+	      "      --no-symbols     leave call sites as library+offset\n"
 	      "      --help           print this\n", to);
 }
 
@@ -90,6 +91,7 @@ static int parse_option(int c, struct top *t)
 	case 's': return parse_sort(optarg, &t->view.order);
 	case 'r': t->view.order.reverse = 1; return 0;
 	case 'F': return parse_filter(optarg, t);
+	case 'S': t->view.no_symbols = 1; return 0;
 	default: usage(stderr); return -1;
 	}
 }
@@ -101,6 +103,7 @@ static int parse(int argc, char **argv, struct top *t, int *pid)
 					       { "sort", 1, NULL, 's' },
 					       { "reverse", 0, NULL, 'r' },
 					       { "filter", 1, NULL, 'F' },
+					       { "no-symbols", 0, NULL, 'S' },
 					       { "help", 0, NULL, 'h' },
 					       { NULL, 0, NULL, 0 } };
 	int c;

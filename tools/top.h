@@ -56,6 +56,7 @@ struct top_list {
 struct top_process_view {
 	struct live live;
 	int is_open;
+	int no_symbols; /* call sites stay library+offset */
 	int ended;
 	uint64_t ended_ms;       /* when we saw it */
 	char trouble[320];       /* why the last sample failed; "" when it did not */

@@ -343,6 +343,21 @@ keys / o b e y Enter
 see "an evil list" ' v\?\]0;obe[^ ]*\?\[31mred '
 leave "an evil list"
 exec {tell}>&-
+
+# Call sites by name, and as they are.
+export MEMHOOK_BY=site
+start "$work/victim"
+unset MEMHOOK_BY
+until_ok holds '"net/rx"' || fail "the victim by site does not run"
+run "$victim"
+see "call sites" ' _IO_fil'
+unsee "call sites" ' libc.*\+0x'
+leave "call sites"
+run --no-symbols "$victim"
+see "--no-symbols" ' libc.*\+0x'
+unsee "--no-symbols" ' _IO_fil'
+leave "--no-symbols"
+exec {tell}>&-
 victim=$main_victim tell=$main_tell
 
 # It dies while it is shown.
