@@ -135,3 +135,58 @@ void delta_apply(json_object *o, json_object *patch)
 		delta_apply(had, value);
 	}
 }
+
+int delta_is_one(json_object *line)
+{
+	json_object *schema = json_object_object_get(line, "schema");
+
+	return json_object_is_type(schema, json_type_string) &&
+	       strcmp(json_object_get_string(schema), "memhook-delta/1") == 0;
+}
+
+void delta_start(struct delta_base *base, json_object *report)
+{
+	delta_forget(base);
+	base->report = json_object_get(report);
+}
+
+void delta_forget(struct delta_base *base)
+{
+	json_object_put(base->report);
+	*base = (struct delta_base){ .report = NULL };
+}
+
+json_object *delta_plain_base(const struct delta_base *base)
+{
+	return base->keyed ? delta_plain(base->report) : json_object_get(base->report);
+}
+
+/* Is it about the report that came before it? */
+static int follows(json_object *report, json_object *line)
+{
+	json_object *since = json_object_object_get(line, "since_unix_ms");
+	json_object *pid = json_object_object_get(line, "pid");
+
+	return since && pid &&
+	       json_object_equal(since, json_object_object_get(report, "time_unix_ms")) &&
+	       json_object_equal(pid, json_object_object_get(report, "pid"));
+}
+
+const char *delta_step(struct delta_base *base, json_object *line)
+{
+	json_object *keyed;
+
+	if (!base->report || !follows(base->report, line))
+		return "a line that this one builds on is missing";
+	if (!base->keyed) {
+		keyed = delta_keyed(base->report);
+		if (!keyed)
+			return "owners without numbers";
+		json_object_put(base->report);
+		*base = (struct delta_base){ .report = keyed, .keyed = 1 };
+	}
+	json_object_object_del(line, "schema");
+	json_object_object_del(line, "since_unix_ms");
+	delta_apply(base->report, line);
+	return NULL;
+}

@@ -18,7 +18,8 @@ static void usage(FILE *to)
 {
 	fputs("Usage: memhook diff [OPTION...] OLD.json NEW.json\n"
 	      "Show who grew between two reports of `memhook stat` or `memhook run` with\n"
-	      "--format=json.  - is standard input.\n\n" VIEW_USAGE
+	      "--format=json; of a recording the last one counts.  - is standard input.\n\n"
+	      VIEW_USAGE
 	      "      --help              print this\n", to);
 }
 
@@ -46,7 +47,7 @@ static int load(struct side *side)
 	rc = report ? load_snapshot(report, &side->s, &side->extra) : -1;
 	json_object_put(report);
 	if (rc)
-		complain("%s: %s (it takes the JSON of `memhook stat` or `memhook run`)",
+		complain("%s: %s (it takes the JSON of `memhook stat`, `run` or `record`)",
 			 side->file, side->extra.why);
 	return rc;
 }
@@ -60,6 +61,9 @@ static void side_text(FILE *to, const char *label, const struct side *side)
 	fprintf(to, "%s %s: %s (pid %d)\n", label, file, command, side->s.pid);
 	if (side->extra.snapshots > 1)
 		fprintf(to, "    the last of its %zu reports\n", side->extra.snapshots);
+	if (side->extra.spoiled)
+		fprintf(to, "    %zu place%s of it could not be read\n", side->extra.spoiled,
+			side->extra.spoiled == 1 ? "" : "s");
 	if (side->extra.workers)
 		fprintf(to, "    without its %zu workers\n", side->extra.workers);
 }

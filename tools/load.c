@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Files come from anywhere: each key is looked at before it is used, and what
+ * Reports come from anywhere: each key is looked at before it is used, and what
  * is wrong is said in one line.
  */
 #include "load.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "growth-report.h"
 #include "tool.h"
 
-/* A report of 65,536 owners with long names is 40 MB. */
-#define FILE_MOST ((size_t)1 << 30)
 #define OWNERS_MOST 65536
 #define LABEL_ROOM 96
 
@@ -31,113 +27,6 @@ static int fail(struct load_extra *x, const char *format, ...)
 	vsnprintf(x->why, sizeof(x->why), format, args);
 	va_end(args);
 	return -1;
-}
-
-char *load_text(int fd, size_t *size, struct load_extra *x)
-{
-	size_t room = 65536, used = 0;
-	char *text = NULL;
-	ssize_t n;
-
-	do {
-		if (!text || used == room) {
-			room *= 2;
-			text = realloc(text, room);
-			if (!text)
-				out_of_memory();
-		}
-		n = read(fd, text + used, room - used);
-		if (n > 0)
-			used += (size_t)n;
-	} while ((n > 0 && used <= FILE_MOST) || (n < 0 && errno == EINTR));
-	*size = used;
-	if (n == 0)
-		return text;
-	fail(x, "%s", n ? strerror(errno) : "larger than any report: 1 GiB and more");
-	free(text);
-	return NULL;
-}
-
-size_t load_skip_blanks(const char *text, size_t at, size_t size)
-{
-	while (at < size && strchr(" \t\r\n", text[at]) && text[at])
-		at++;
-	return at;
-}
-
-json_tokener *load_tokener(void)
-{
-	json_tokener *t = json_tokener_new();
-
-	if (!t)
-		out_of_memory();
-	json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8 |
-					  JSON_TOKENER_ALLOW_TRAILING_CHARS);
-	return t;
-}
-
-/* json-c takes an int; longer texts go in pieces. */
-json_object *load_value(json_tokener *t, const char *text, size_t size, size_t *at)
-{
-	size_t piece = size - *at < 1 << 24 ? size - *at : 1 << 24;
-	json_object *o;
-
-	json_tokener_reset(t);
-	do {
-		o = json_tokener_parse_ex(t, text + *at, (int)piece);
-		*at += json_tokener_get_parse_end(t);
-		piece = size - *at < 1 << 24 ? size - *at : 1 << 24;
-	} while (json_tokener_get_error(t) == json_tokener_continue && piece);
-	return o;
-}
-
-static json_object *parse_all(const char *text, size_t size, struct load_extra *x)
-{
-	json_tokener *t = load_tokener();
-	json_object *last = NULL;
-	size_t at = load_skip_blanks(text, 0, size);
-
-	if (at == size)
-		fail(x, "it is empty");
-	while (at < size) {
-		json_object *o = load_value(t, text, size, &at);
-		enum json_tokener_error error = json_tokener_get_error(t);
-
-		json_object_put(last);
-		last = o;
-		x->snapshots++;
-		if (error == json_tokener_success && json_object_is_type(o, json_type_object)) {
-			at = load_skip_blanks(text, at, size);
-			continue;
-		}
-		if (error == json_tokener_continue)
-			fail(x, "it ends in the middle of its JSON");
-		else if (error == json_tokener_success)
-			fail(x, "no report: its JSON is no object");
-		else
-			fail(x, "no JSON: %s at byte %zu", json_tokener_error_desc(error),
-			     at);
-		json_object_put(last);
-		last = NULL;
-		break;
-	}
-	json_tokener_free(t);
-	return last;
-}
-
-json_object *load_json(int fd, struct load_extra *x)
-{
-	json_object *o;
-	size_t size;
-	char *text;
-
-	memset(x, 0, sizeof(*x));
-	text = load_text(fd, &size, x);
-	if (!text)
-		return NULL;
-	o = parse_all(text, size, x);
-	free(text);
-	return o;
 }
 
 /* NULL with why unless `key` is of that type. */

@@ -11,12 +11,13 @@
 struct load_extra {
 	size_t workers;   /* other processes of the run, passed over */
 	size_t snapshots; /* in the file; the last one counts */
+	size_t spoiled;   /* places in a recording that could not be read */
 	char why[128];    /* it was refused: what is wrong with it */
 };
 
 /*
- * All JSON values of a file, the last one of them returned; NULL with why.
- * The file may be a pipe.
+ * The last report of a file, which may be a recording and a pipe; NULL with why.
+ * Spoiled places of a recording are passed over.
  */
 json_object *load_json(int fd, struct load_extra *extra);
 
@@ -29,6 +30,7 @@ int load_snapshot(json_object *report, struct mh_snapshot *s, struct load_extra 
 /* The steps of load_json(): the text, NULL with why, ... */
 char *load_text(int fd, size_t *size, struct load_extra *extra);
 size_t load_skip_blanks(const char *text, size_t at, size_t size);
+size_t load_next_line(const char *text, size_t at, size_t size);
 /* ... a strict parser, and its next value; json_tokener_get_error() tells success. */
 json_tokener *load_tokener(void);
 json_object *load_value(json_tokener *t, const char *text, size_t size, size_t *at);

@@ -46,6 +46,33 @@ check "two in one file" 0 'the last of its 2' "$m" diff "$work/a.json" "$work/bo
 check "workers" 0 'without its [1-9][0-9]* workers' "$m" diff "$work/run.json" "$work/run.json"
 check "another kind of owners" 0 'by none and by library' "$m" diff "$work/a.json" "$work/run.json"
 
+# A recording: what its last line makes of it, whatever a recorder that died has left
+start
+"$m" record -i 0.02 -o "$work/rec" "$pid" > "$work/out" 2>&1 {to}>&- {from}<&- &
+children+=($!)
+until_so test -s "$work/rec"
+tell alloc db/cache 10 1000
+# shellcheck disable=SC2317 # until_so calls it
+recorded() {
+	[ "$(grep -c '"memhook-delta/1"' "$work/rec")" -gt 2 ] && grep -q '"live_bytes":10000' "$work/rec"
+}
+until_so recorded
+kill -9 "${children[-1]}"
+wait "${children[-1]}" 2> /dev/null
+"$m" stat -f json -o "$work/now.json" "$pid"
+check "a recording" 0 '^db/cache +0 B +9\.7 KiB +\+9\.7 KiB' \
+	"$m" diff <(head -1 "$work/rec") "$work/rec"
+grep -Eq 'the last of its [0-9]+ reports' "$work/out" || fail "how many reports it has"
+check "a recording, as it is" 0 '^total .* 0 B +0 +0$' "$m" diff "$work/rec" "$work/now.json"
+truncate -s -9 "$work/rec"
+check "a recording, cut" 0 '1 place of it could not be read' "$m" diff "$work/rec" "$work/now.json"
+head -1 "$work/rec" > "$work/whole"
+{ echo; cat "$work/whole"; } >> "$work/rec"
+check "a recording, continued" 0 '^db/cache +0 B +9\.7 KiB' "$m" diff "$work/rec" "$work/now.json"
+check "a recording without its beginning" 1 'a line that this one builds on is missing' \
+	"$m" diff <(sed 1d "$work/rec" | head -2) "$work/now.json"
+stop
+
 # Owners that only their object and offset tell apart, and several of one name.
 made() {
 	python3 - "$work/$1" "${@:2}" <<'END'
