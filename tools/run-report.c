@@ -63,9 +63,28 @@ static void json_exec(struct mh_out *o, const struct run_member *m)
 	mh_out_json(o, m->became);
 }
 
+static int wants_names(const struct run *run)
+{
+	return run->ended && !run->options->no_symbols;
+}
+
+static void json_worker(const struct run *run, struct mh_out *o, struct mh_snapshot *s,
+			const struct run_member *m, uint64_t started_ms)
+{
+	if (m->state == RUN_RUNNING)
+		s->process.rss_bytes = proc_rss(m->slot.pid);
+	if (wants_names(run))
+		symbolize_since(s, 0, started_ms, 0);
+	mh_report_json_open(o, s);
+	mh_out_str(o, ",\"state\":");
+	mh_out_json(o, run_state_name(m->state));
+	json_exec(o, m);
+	mh_out_str(o, "}");
+}
+
 /* The other processes; in a snapshot those that are still there. */
 static void json_workers(const struct run *run, struct mh_out *o, struct reader *r,
-			 const struct run_members *m)
+			 const struct run_members *m, uint64_t started_ms)
 {
 	struct mh_snapshot s;
 	unsigned n = 0;
@@ -79,11 +98,7 @@ static void json_workers(const struct run *run, struct mh_out *o, struct reader 
 		    reader_snapshot(r, one->i, &s))
 			continue;
 		mh_out_str(o, n++ ? ",\n" : "\n");
-		mh_report_json_open(o, &s);
-		mh_out_str(o, ",\"state\":");
-		mh_out_json(o, run_state_name(one->state));
-		json_exec(o, one);
-		mh_out_str(o, "}");
+		json_worker(run, o, &s, one, started_ms);
 		reader_free(&s);
 	}
 	mh_out_str(o, "]}\n");
@@ -94,7 +109,7 @@ static void write_json(const struct run *run, struct mh_out *o, struct reader *r
 {
 	mh_report_json_open(o, s);
 	json_exec(o, m->main);
-	json_workers(run, o, r, m);
+	json_workers(run, o, r, m, s->time_unix_ms - s->uptime_ms);
 	mh_out_flush(o);
 }
 
@@ -185,7 +200,7 @@ static int report(const struct run *run, struct reader *r, const struct run_memb
 		add_end(run, &s);
 	else
 		names_refresh(run->pid, &s);
-	if (run->ended && !run->options->no_symbols)
+	if (wants_names(run))
 		symbolize_snapshot(&s, 0, 1);
 	error = write_out(run, r, m, &s);
 	reader_free(&s);

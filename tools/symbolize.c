@@ -144,10 +144,9 @@ static size_t collect(const struct mh_snapshot *s, const struct symbol_target *t
 	return n;
 }
 
-void symbolize_snapshot(struct mh_snapshot *s, int pid, int progress)
+void symbolize_since(struct mh_snapshot *s, int pid, uint64_t started_ms, int progress)
 {
-	struct symbol_target t = { .pid = pid,
-				   .started_ms = s->time_unix_ms - s->uptime_ms };
+	struct symbol_target t = { .pid = pid, .started_ms = started_ms };
 	struct symbol_job *jobs = calloc(s->owner_count + 1, sizeof(*jobs));
 	size_t n, i;
 
@@ -168,4 +167,9 @@ void symbolize_snapshot(struct mh_snapshot *s, int pid, int progress)
 	}
 out:
 	free(jobs);
+}
+
+void symbolize_snapshot(struct mh_snapshot *s, int pid, int progress)
+{
+	symbolize_since(s, pid, s->time_unix_ms - s->uptime_ms, progress);
 }

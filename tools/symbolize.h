@@ -19,4 +19,10 @@
  */
 void symbolize_snapshot(struct mh_snapshot *s, int pid, int progress);
 
+/*
+ * The same of a forked worker: its files are those that were opened since its
+ * first process began, and what is known of that one's serves it as well.
+ */
+void symbolize_since(struct mh_snapshot *s, int pid, uint64_t started_ms, int progress);
+
 #endif /* SYMBOLIZE_H */
