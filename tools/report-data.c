@@ -8,7 +8,10 @@
 
 /* Rows of its table; those that never held much are added up. */
 #define OWNERS_MOST 400
+/* Processes of a run that have pages of their own, beside the main one. */
+#define WORKERS_MOST 100
 
+static const char *const role_names[] = { "main", "all", "worker" };
 static const char *const key_names[] = { "live", "blocks", "bytes", "calls" };
 
 static void put(json_object *o, const char *key, json_object *value)
@@ -57,14 +60,14 @@ static void append_step(json_object *array, uint32_t moment, uint64_t value)
 	append(array, json_object_new_uint64(value));
 }
 
-static json_object *owner_json(const struct series_owner *o)
+static json_object *owner_json(const struct series_owner *o, int is_process)
 {
 	json_object *to = new_object(), *array;
 	uint32_t i;
 	int k;
 
 	put_text(to, "name", o->label ? o->label : o->name);
-	put_text(to, "kind", growth_kind_name(o->kind));
+	put_text(to, "kind", is_process ? "process" : growth_kind_name(o->kind));
 	if (o->label) /* library+offset */
 		put_text(to, "place", o->name);
 	if (o->object)
@@ -151,7 +154,7 @@ static json_object *owners_json(const struct series_run *run)
 		owners[i] = &run->owners[i];
 	qsort(owners, run->owner_count, sizeof(*owners), by_most);
 	for (i = 0; i < run->owner_count && i < OWNERS_MOST; i++)
-		append(array, owner_json(owners[i]));
+		append(array, owner_json(owners[i], run->role == SERIES_ALL));
 	if (i < run->owner_count)
 		append(array, others_json(run, owners, i));
 	free(owners);
@@ -171,7 +174,7 @@ static json_object *moment_json(const struct series_moment *m)
 	return to;
 }
 
-static json_object *run_json(const struct series_run *run)
+static json_object *run_json(const struct series_run *run, const struct series *s)
 {
 	json_object *to = new_object(), *moments = new_array();
 	uint32_t i;
@@ -179,17 +182,48 @@ static json_object *run_json(const struct series_run *run)
 	put_number(to, "pid", (uint64_t)run->pid);
 	put_text(to, "command", run->command);
 	put_text(to, "by", run->by);
+	put_text(to, "role", role_names[run->role]);
 	put_number(to, "start", run->start_unix_ms);
 	put_number(to, "reports", run->reports);
 	put_number(to, "stride", run->stride);
-	put_number(to, "workers", run->workers);
-	if (run->exit)
-		put(to, "exit", json_object_get(run->exit));
+	put_number(to, "workers", s->runs[run->main].workers);
+	if (run->role != SERIES_WORKER && s->runs[run->main].exit)
+		put(to, "exit", json_object_get(s->runs[run->main].exit));
 	for (i = 0; i < run->moment_count; i++)
 		append(moments, moment_json(&run->moments[i]));
 	put(to, "moments", moments);
 	put(to, "owners", owners_json(run));
 	return to;
+}
+
+static int by_run(const void *a, const void *b)
+{
+	const struct series_run *x = *(const struct series_run *const *)a;
+	const struct series_run *y = *(const struct series_run *const *)b;
+
+	if (x->most != y->most)
+		return x->most > y->most ? -1 : 1;
+	return (x > y) - (x < y);
+}
+
+/* A run: all processes of it, where there are several; the main one; the others. */
+static void append_run(json_object *runs, const struct series *s, size_t main)
+{
+	const struct series_run **workers;
+	size_t n = 0, i;
+
+	if (s->runs[main].workers)
+		append(runs, run_json(&s->runs[main + 1], s));
+	append(runs, run_json(&s->runs[main], s));
+	workers = calloc(s->runs[main].workers + 1, sizeof(*workers));
+	if (!workers)
+		out_of_memory();
+	for (i = main + 2; i < s->run_count && s->runs[i].main == main; i++)
+		workers[n++] = &s->runs[i];
+	qsort(workers, n, sizeof(*workers), by_run);
+	for (i = 0; i < n && i < WORKERS_MOST; i++)
+		append(runs, run_json(workers[i], s));
+	free(workers);
 }
 
 json_object *report_data(const struct series *s, const char *file, size_t spoiled)
@@ -201,7 +235,8 @@ json_object *report_data(const struct series *s, const char *file, size_t spoile
 	put_text(to, "file", file);
 	put_number(to, "spoiled", spoiled);
 	for (i = 0; i < s->run_count; i++)
-		append(runs, run_json(&s->runs[i]));
+		if (s->runs[i].role == SERIES_MAIN)
+			append_run(runs, s, i);
 	put(to, "runs", runs);
 	return to;
 }

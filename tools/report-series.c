@@ -112,22 +112,31 @@ static struct series_owner *new_owner(struct series_run *run, const char *key)
 	return o;
 }
 
-/* As memhook diff tells them apart: kind, name, object and offset. */
-static struct series_owner *find_owner(struct series_run *run, const struct mh_snapshot *s,
-				       const struct memhook_stats *stats)
+/* As memhook diff tells them apart: kind, name, object and offset.  Allocated. */
+static char *key_of(const struct memhook_stats *stats, const struct mh_object *object,
+		    uint64_t offset)
 {
-	uint64_t offset = 0;
-	const struct mh_object *object = mh_owner_object(s, stats, &offset);
-	struct series_owner *o;
-	json_object *number;
 	char *key;
 
 	if (asprintf(&key, "%u/%llx/%s/%s", stats->kind, (unsigned long long)offset,
 		     object ? object->path : "", stats->name) < 0)
 		out_of_memory();
+	return key;
+}
+
+/* NULL when it is a new one, and there shall be none. */
+static struct series_owner *find_owner(struct series_run *run, const struct mh_snapshot *s,
+				       const struct memhook_stats *stats, int make)
+{
+	uint64_t offset = 0;
+	const struct mh_object *object = mh_owner_object(s, stats, &offset);
+	char *key = key_of(stats, object, offset);
+	struct series_owner *o = NULL;
+	json_object *number;
+
 	if (json_object_object_get_ex(run->index, key, &number)) {
 		o = &run->owners[json_object_get_int64(number)];
-	} else {
+	} else if (make) {
 		o = new_owner(run, key);
 		memcpy(o->name, stats->name, sizeof(o->name));
 		o->kind = stats->kind;
@@ -138,11 +147,27 @@ static struct series_owner *find_owner(struct series_run *run, const struct mh_s
 	return o;
 }
 
+static void name_owner(struct series_owner *o, const struct mh_symbol *symbol)
+{
+	if (!o || !symbol)
+		return;
+	free(o->label);
+	o->label = copy(symbol->label);
+}
+
+void series_add_names(struct series_run *run, const struct mh_snapshot *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->owner_count; i++)
+		name_owner(find_owner(run, s, &s->owners[i], 0),
+			   mh_owner_symbol(s, &s->owners[i]));
+}
+
 static void add_owner(struct series_run *run, const struct mh_snapshot *s,
 		      const struct memhook_stats *stats, int whole)
 {
-	struct series_owner *o = find_owner(run, s, stats);
-	const struct mh_symbol *symbol = whole ? mh_owner_symbol(s, stats) : NULL;
+	struct series_owner *o = find_owner(run, s, stats, 1);
 
 	if (o->seen != run->reports) {
 		memset(o->sums, 0, sizeof(o->sums));
@@ -156,10 +181,8 @@ static void add_owner(struct series_run *run, const struct mh_snapshot *s,
 	o->sums[SERIES_BYTES] += stats->alloc_bytes;
 	o->sums[SERIES_CALLS] += stats->alloc_calls;
 	o->peak_now += stats->peak_bytes;
-	if (!symbol)
-		return;
-	free(o->label);
-	o->label = copy(symbol->label);
+	if (whole)
+		name_owner(o, mh_owner_symbol(s, stats));
 }
 
 /* Who is not listed any more holds nothing; what it allocated stays true. */
@@ -186,10 +209,10 @@ static void take_steps(struct series_run *run, uint32_t moment)
 
 /* --- runs ----------------------------------------------------------------- */
 
-static int same_run(const struct series_run *run, const struct mh_snapshot *s,
-		    uint64_t start)
+int series_same_run(const struct series_run *run, const struct mh_snapshot *s)
 {
 	const struct series_moment *last = &run->moments[run->moment_count - 1];
+	uint64_t start = s->time_unix_ms - s->uptime_ms;
 	uint64_t apart = start > run->start_unix_ms ? start - run->start_unix_ms
 						    : run->start_unix_ms - start;
 
@@ -198,26 +221,52 @@ static int same_run(const struct series_run *run, const struct mh_snapshot *s,
 	       apart < 2000;
 }
 
-static struct series_run *find_run(struct series *all, const struct mh_snapshot *s)
+size_t series_new_run(struct series *all, const struct mh_snapshot *s,
+		      enum series_role role, size_t main)
 {
-	uint64_t start = s->time_unix_ms - s->uptime_ms;
 	struct series_run *run;
 
-	if (all->run_count && same_run(&all->runs[all->run_count - 1], s, start))
-		return &all->runs[all->run_count - 1];
 	all->runs = grow(all->runs, all->run_count + 1, sizeof(*all->runs));
-	run = &all->runs[all->run_count++];
+	run = &all->runs[all->run_count];
 	*run = (struct series_run){
+		.role = role,
+		.main = main,
 		.pid = s->pid,
 		.by = s->by,
-		.start_unix_ms = start,
+		.start_unix_ms = s->time_unix_ms - s->uptime_ms,
 		.stride = 1,
 		.index = json_object_new_object(),
 	};
 	if (!run->index)
 		out_of_memory();
 	memcpy(run->command, s->command, sizeof(run->command));
-	return run;
+	return all->run_count++;
+}
+
+static size_t find_main(struct series *all, const struct mh_snapshot *s)
+{
+	if (!all->run_count || !series_same_run(&all->runs[all->last_main], s))
+		all->last_main = series_new_run(all, s, SERIES_MAIN, all->run_count);
+	return all->last_main;
+}
+
+void series_add_moment(struct series_run *run, const struct mh_snapshot *s, int whole,
+		       json_object *process, json_object *totals)
+{
+	uint32_t moment = place(run);
+	size_t i;
+
+	run->moments[moment] = (struct series_moment){
+		.time_unix_ms = s->time_unix_ms,
+		.consistent = s->consistent,
+		.process = process,
+		.totals = totals,
+	};
+	for (i = 0; i < s->owner_count; i++)
+		add_owner(run, s, &s->owners[i], whole);
+	take_steps(run, moment);
+	if (s->totals.live_bytes > run->most)
+		run->most = s->totals.live_bytes;
 }
 
 /* A copy: the next line of a recording changes what it changes in place. */
@@ -233,30 +282,23 @@ static json_object *object_of(json_object *report, const char *key)
 int series_add(void *arg, json_object *report, int whole, char why[128])
 {
 	struct load_extra extra = { .workers = 0 };
+	struct series *all = arg;
 	struct series_run *run;
 	struct mh_snapshot s;
-	uint32_t moment;
-	size_t i;
+	size_t main;
 
 	if (load_snapshot(report, &s, &extra)) {
 		memcpy(why, extra.why, sizeof(extra.why));
 		return -1;
 	}
-	run = find_run(arg, &s);
-	moment = place(run);
-	run->moments[moment] = (struct series_moment){
-		.time_unix_ms = s.time_unix_ms,
-		.consistent = json_object_get_boolean(
-			json_object_object_get(report, "consistent")),
-		.process = object_of(report, "process"),
-		.totals = object_of(report, "totals"),
-	};
-	for (i = 0; i < s.owner_count; i++)
-		add_owner(run, &s, &s.owners[i], whole);
-	take_steps(run, moment);
+	s.consistent = json_object_get_boolean(json_object_object_get(report, "consistent"));
+	main = find_main(all, &s);
+	run = &all->runs[main];
+	series_add_moment(run, &s, whole, object_of(report, "process"),
+			  object_of(report, "totals"));
 	json_object_put(run->exit);
 	run->exit = object_of(report, "exit");
-	run->workers = extra.workers;
+	series_add_workers(all, main, &s, report, whole);
 	reader_free(&s);
 	return 0;
 }
@@ -286,4 +328,5 @@ void series_free(struct series *s)
 	for (i = 0; i < s->run_count; i++)
 		free_run(&s->runs[i]);
 	free(s->runs);
+	json_object_put(s->workers);
 }

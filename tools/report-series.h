@@ -12,6 +12,7 @@
 #include <json-c/json.h>
 
 #include "memhook.h"
+#include "report.h"
 
 /* More would be finer than a screen; then every second one is left out. */
 #define MOMENTS_MOST 720 /* even */
@@ -49,7 +50,16 @@ struct series_moment {
 	json_object *process, *totals;
 };
 
+enum series_role {
+	SERIES_MAIN,
+	SERIES_ALL,   /* all processes of a run; they are its owners */
+	SERIES_WORKER /* one of its other processes */
+};
+
 struct series_run {
+	enum series_role role;
+	size_t main; /* the number of its run */
+	uint64_t most; /* live at any moment */
 	int32_t pid;
 	char command[64];
 	const char *by;
@@ -63,17 +73,36 @@ struct series_run {
 	size_t owner_count, owner_room;
 	json_object *index; /* from what tells an owner to its number */
 	json_object *exit;
-	size_t workers;
+	size_t workers; /* of a main one: its other processes so far */
 };
 
 struct series {
 	struct series_run *runs;
 	size_t run_count;
+	size_t last_main; /* the run that the next report may belong to */
+	json_object *workers; /* from a run and a pid to the latest run of that */
 };
 
 /* recording_read()'s visitor: `arg` is a struct series. */
 int series_add(void *arg, json_object *report, int whole, char why[128]);
 
 void series_free(struct series *s);
+
+/* --- for report-workers.c --- */
+
+/* Is it of this process, and later than what is there? */
+int series_same_run(const struct series_run *run, const struct mh_snapshot *s);
+/* A number that stays, while the runs move when one is added. */
+size_t series_new_run(struct series *all, const struct mh_snapshot *s,
+		      enum series_role role, size_t main);
+/* `process`, `totals`: the moment's, taken over; NULL: not told. */
+void series_add_moment(struct series_run *run, const struct mh_snapshot *s, int whole,
+		       json_object *process, json_object *totals);
+/* What a later report knows of its owners' names. */
+void series_add_names(struct series_run *run, const struct mh_snapshot *s);
+
+/* report-workers.c: the other processes of a report, and all of them together. */
+void series_add_workers(struct series *all, size_t main, const struct mh_snapshot *s,
+			json_object *report, int whole);
 
 #endif /* REPORT_SERIES_H */

@@ -169,6 +169,45 @@ makes "two runs" runs
 page "two runs" '[r["pid"] for r in data["runs"]] == [7, 8] and live(0, 0) == {"a": 1}'
 page "two of one name" 'live(0, 1) == {"b": 2} and live(1, 1) == {"b": 5}'
 
+# The workers of a run: each by itself, and all processes together.
+made workers 'def worker(pid, ms, owners, state="running"):
+    w = {**report(ms, owners, pid), "command": "child", "state": state, "uptime_ms": ms - 500}
+    w["owners"][0]["kind"] = "site"
+    return w
+line(report(1000, {"m": 10}, workers=[]))
+line(report(2000, {"m": 10}, workers=[worker(11, 2000, {"x": 5, "y": 6})]))
+line(delta(2000, 3000, workers={"11": {"time_unix_ms": 10 ** 12 + 3000, "uptime_ms": 2500,
+    "totals": {"live_bytes": 40}, "owners": {"0": {"live_bytes": 34}}},
+    "12": {**worker(12, 3000, {"z": 100}),
+           "owners": {"0": worker(12, 3000, {"z": 100})["owners"][0]}}}))
+named = worker(11, 4000, {"x": 70, "y": 70}, "ended")
+named["owners"][0].update(function="f", file="a.c", line=3)
+line(report(4000, {"m": 1}, workers=[named, worker(12, 4000, {"z": 1}, "gone"),
+    worker(13, 4000, {"w": 8}, "ended"), {"no": "report"}], exit={"code": 0}))'
+makes "workers" workers
+says_nothing "workers"
+page "workers" '[(r["role"], r["pid"]) for r in data["runs"]] ==
+	[("all", 7), ("main", 7), ("worker", 12), ("worker", 11), ("worker", 13)]'
+page "all processes" '[live(i, 0) for i in range(4)] == [
+	{"made (pid 7)": m, "child (pid 11)": a, "child (pid 12)": b, "child (pid 13)": 0}
+	for m, a, b in ((10, 0, 0), (10, 11, 0), (10, 40, 100), (1, 0, 0))]'
+page "all processes" '{o["kind"] for o in data["runs"][0]["owners"]} == {"process"}'
+page "the main one" '[live(i, 1) for i in range(4)] == [{"m": n} for n in (10, 10, 10, 1)]
+	and data["runs"][1]["workers"] == 3 and data["runs"][1]["exit"] == {"code": 0}'
+page "a worker" '[live(i, 3) for i in range(2)] == [{"f (a.c:3)": 5, "y": 6}, {"f (a.c:3)": 34, "y": 6}]
+	and len(data["runs"][3]["moments"]) == 2'
+page "a worker" '[m["process"]["rss_bytes"] for m in data["runs"][3]["moments"]] == [55, 55]'
+page "one that no snapshot saw" 'live(0, 4) == {"w": 8} and len(data["runs"][4]["moments"]) == 1'
+made single 'line({**report(9, {"m": 10}), "exit": {"code": 0}, "workers": [
+    {**report(9, {"x": 5}, pid=8), "state": "ended"}]})'
+makes "a report with workers" single
+page "a report with workers" 'live(0, 0) == {"made (pid 7)": 10, "made (pid 8)": 5}'
+made crowd 'line(report(1, {"m": 1}, workers=[{**report(1, {"x": 9 + i}, pid=10 + i),
+    "state": "running"} for i in range(500)]))'
+makes "many workers" crowd
+page "many workers" 'len(data["runs"]) == 102 and data["runs"][1]["workers"] == 500
+	and data["runs"][2]["pid"] == 509 and total(0, 0) == 1 + sum(range(9, 509))'
+
 # More than a page can show: it still adds up.
 made many 'line(report(1000, {f"o{i}": 1000 + i for i in range(1000)}))
 line(report(2000, {f"o{i}": 2000 - i for i in range(1000)}))'

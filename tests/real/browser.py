@@ -174,8 +174,10 @@ def use_keyboard(b):
     reached = set()
     for _ in range(40):
         b.key("Tab", 9)
-        reached.add(b.js("(e => e.id || e.className || e.textContent)(document.activeElement)"))
-    for wanted in "from", "to", "rss", "search", "scroll":
+        reached.add(b.js("(e => e.id || e.className || e.textContent.slice(0, 40))"
+                          "(document.activeElement)"))
+    rss = b.js("document.getElementById('rss').offsetParent !== null")
+    for wanted in ["from", "to", "search", "scroll"] + rss * ["rss"]:
         check(wanted in reached, f"the keyboard does not reach {wanted}: {reached}")
     before = b.js("document.getElementById('from').value")
     b.js("document.getElementById('from').focus()")
@@ -196,13 +198,33 @@ def use_table(b):
     check(names(b) != every or len(every) == 1, "sorting does nothing")
     ordered = names(b)
     b.js("document.getElementById('search').focus()")
-    b.call("Input.insertText", text=every[0][:6])
+    b.call("Input.insertText", text=every[0])
     found = b.js("document.getElementById('found').textContent").split(" of ")
     check(len(found) == 2 and 0 < int(found[0]) < int(found[1]), f"searching found {found}")
     check(every[0] in names(b), "searching does not find")
     b.js("s = document.getElementById('search'); s.value = '';"
          "s.dispatchEvent(new Event('input'))")
     check(names(b) == ordered, "the search does not end")
+
+
+def choose_processes(b):
+    """With the keyboard; what is shown are those that a run has."""
+    every = b.js("[...document.querySelectorAll('#run option')].map(o => o.textContent)")
+    check(every[0].startswith("all ") and len(every) == int(every[0].split()[1]) + 1,
+          f"these are to choose from: {every}")
+    check(b.js("document.getElementById('run').value") == "0", "not all are shown at first")
+    for name in names(b):
+        check(any(name in title for title in every[1:]), f"{name} cannot be chosen")
+    for title in every[1:]:
+        b.js("document.getElementById('run').focus()")
+        b.key("ArrowDown", 40)
+        shown = b.js("document.querySelector('h1').textContent")
+        check(shown in title, f"{title!r} shows {shown}")
+        check(b.js("document.querySelectorAll('#chart .band').length") > 0 and
+              b.js("document.querySelectorAll('#bridge .whole').length") == 1,
+              f"{title!r}: nothing is drawn")
+    b.js("s = document.getElementById('run'); s.value = 0;"
+         "s.dispatchEvent(new Event('change'))")
 
 
 def main():
@@ -221,8 +243,9 @@ def main():
                   f"{mode}: no chart")
             check(b.js("document.querySelectorAll('#map .cell').length") > 0,
                   f"{mode}: no treemap")
-            check(b.js("document.querySelectorAll('#bridge .whole').length") == 1,
-                  f"{mode}: no bridge")
+            workers = b.js("data.runs.some(run => run.role === 'all')")
+            check(b.js("document.querySelectorAll('#bridge .whole').length") == (not workers),
+                  f"{mode}: no bridge, or one of several processes")
             wide = b.js("document.documentElement.scrollWidth - innerWidth")
             check(wide <= 0, f"{mode}: wider than the screen by {wide}")
             check_contrast(b, mode)
@@ -230,6 +253,8 @@ def main():
                 use_mouse(b)
                 use_keyboard(b)
                 use_table(b)
+                if workers:
+                    choose_processes(b)
             if folder:
                 b.shot(f"{folder}/{page.stem}-{mode}.png")
             check(not b.problems(), f"{mode}: {b.problems()}")

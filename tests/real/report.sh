@@ -51,6 +51,27 @@ for by in library site; do
 	look python3-$by
 done
 
+# Its processes, each by itself and all together.
+cat > workers.py << 'END'
+import os, time
+keep = []
+for n in range(3):
+    if os.fork() == 0:
+        for i in range(20):
+            keep.append(bytearray((n + 1) * 20000))
+            time.sleep(0.03)
+        os._exit(0)
+    time.sleep(0.15)
+while True:
+    try:
+        os.wait()
+    except ChildProcessError:
+        break
+END
+"$MEMHOOK_TOOL" record -i 0.1 --by=site -o workers.jsonl -- /usr/bin/python3 workers.py ||
+	{ echo "FAIL  workers: exit status $?"; failed=1; }
+look workers
+
 port=
 for try in 17391 27391 37391; do
 	(: < "/dev/tcp/127.0.0.1/$try") 2> /dev/null || { port=$try; break; }

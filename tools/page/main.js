@@ -16,22 +16,30 @@ function endOf(exit) {
 		: `, exited with status ${exit.code}`;
 }
 
+const nameOf = raw => `${tame(raw.command)} (pid ${raw.pid})`;
+
 function describe(run) {
-	const { raw } = run, name = `${tame(raw.command)} (pid ${raw.pid})`;
+	const { raw } = run;
+	const name = raw.role === 'all' ? `${nameOf(raw)} and its workers` : nameOf(raw);
 	const snapshots = `${count(raw.reports)} snapshot${raw.reports === 1 ? '' : 's'}`;
 	const over = run.count > 1 ? ` over ${span(lasted(run))}` : '';
 	byId('title').textContent = name;
 	document.title = `${name}: memhook report`;
 	byId('about').textContent = `${date(run.times[0])}, ${snapshots}${over}`
 		+ `${endOf(raw.exit)}. Owners by ${raw.by}. ${tame(data.file)}`;
+	byId('bridge').closest('section').hidden = raw.role === 'all';
 }
 
 function remark(run) {
 	const remarks = [], { raw } = run;
 	if (raw.stride > 1)
 		remarks.push(`Of the snapshots every ${count(raw.stride)}th is drawn.`);
-	if (raw.workers)
-		remarks.push(`Its ${count(raw.workers)} other processes are not in these numbers.`);
+	const listed = data.runs.filter(r => r.role === 'worker').length;
+	if (raw.workers && raw.role !== 'worker')
+		remarks.push(raw.role === 'all' ? 'A process that has ended holds nothing.'
+			: `Its ${count(raw.workers)} other processes can be chosen below.`);
+	if (listed < d3.sum(data.runs.filter(r => r.role === 'main'), r => r.workers))
+		remarks.push('Of a run\u2019s processes those that held most are listed.');
 	if (data.spoiled)
 		remarks.push(`${count(data.spoiled)} spoiled places of it were left out.`);
 	if (run.raw.moments.some(m => !m.consistent))
@@ -100,15 +108,27 @@ function show(index) {
 	drawAll();
 }
 
+// What is shown at first: the last run, all of its processes.
+function lastRun() {
+	const main = data.runs.map(run => run.role).lastIndexOf('main');
+	return main > 0 && data.runs[main - 1].role === 'all' ? main - 1 : main;
+}
+
+function runTitle(run) {
+	if (run.role === 'worker')
+		return `\u2003${nameOf(run)}`;
+	const what = run.role === 'all' ? `all ${count(run.workers + 1)} processes of ` : '';
+	return `${what}${nameOf(run)}, ${date(run.moments[0].time)}`;
+}
+
 function offerRuns() {
 	const select = byId('run');
 	data.runs.forEach((run, i) => {
-		const option = element('option', '', `${tame(run.command)} (pid ${run.pid}), `
-			+ date(run.moments[0].time));
+		const option = element('option', '', runTitle(run));
 		option.value = i;
 		select.append(option);
 	});
-	select.value = data.runs.length - 1;
+	select.value = lastRun();
 	byId('choose').hidden = data.runs.length < 2;
 	select.addEventListener('change', () => show(Number(select.value)));
 }
@@ -145,4 +165,4 @@ function listenToControls() {
 document.querySelector('main').hidden = false;
 offerRuns();
 listenToControls();
-show(data.runs.length - 1);
+show(lastRun());

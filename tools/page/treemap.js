@@ -5,7 +5,8 @@
 const DEPTH = 3;
 
 function pathOf(owner) {
-	if (owner.kind === 'library' || owner.kind === 'thread' || owner.others)
+	if (owner.kind === 'library' || owner.kind === 'thread'
+		|| owner.kind === 'process' || owner.others)
 		return [owner.name];
 	if (owner.kind === 'site')
 		return [owner.object.split('/').pop() || '(no library)', owner.name];
