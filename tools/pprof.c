@@ -23,8 +23,9 @@
 static void usage(FILE *to)
 {
 	fputs("Usage: memhook pprof [OPTION...] PID|FILE.json\n"
-	      "Write a heap profile that pprof reads, of a running process or of a report\n"
-	      "of `memhook stat` or `memhook run` with --format=json.  - is standard input.\n\n"
+	      "Write a heap profile that pprof reads, of a running process, of a report of\n"
+	      "`memhook stat` or `memhook run` with --format=json, or of the last moment of a\n"
+	      "recording; workers in it are told by a label.  - is standard input.\n\n"
 	      "  -o, --output=FILE   write it there, not to standard output\n"
 	      "      --folded        stacks in lines instead, for flame graphs\n"
 	      "      --sample=TYPE   what those count: inuse_space (default), inuse_objects,\n"
@@ -40,6 +41,9 @@ struct options {
 	int folded, no_symbols, sampled;
 	enum profile_value value;
 	json_object *report; /* of a file: symbols lie in it */
+	/* the process, and its workers */
+	struct mh_snapshot *list;
+	size_t count;
 };
 
 /* 0, or -1 after a complaint. */
@@ -107,24 +111,70 @@ static int parse(int argc, char **argv, struct options *o)
 	return rc;
 }
 
-static int read_process(struct options *o, struct mh_snapshot *s, int pid)
+static struct mh_snapshot *one_more(struct options *o)
 {
+	o->list = reallocarray(o->list, o->count + 1, sizeof(*o->list));
+	if (!o->list)
+		out_of_memory();
+	return &o->list[o->count];
+}
+
+static int read_process(struct options *o, int pid)
+{
+	struct mh_snapshot *s = one_more(o);
 	struct live l;
 	int rc = live_open(&l, pid);
 
 	if (rc == 0)
 		rc = live_read(&l, s);
 	live_close(&l);
-	if (rc)
+	if (rc) {
 		complain("process %d: %s", pid, l.error);
-	else if (!o->no_symbols)
+		return rc;
+	}
+	o->count++;
+	if (!o->no_symbols)
 		symbolize_snapshot(s, pid, 1);
-	return rc;
+	return 0;
 }
 
-static int read_report(struct options *o, struct mh_snapshot *s)
+/* 0, or -1 with extra->why. */
+static int take(struct options *o, json_object *report, struct load_extra *extra)
 {
-	int standard = strcmp(o->from, "-") == 0, rc = -1;
+	struct mh_snapshot *s = one_more(o);
+
+	if (load_snapshot(report, s, extra))
+		return -1;
+	o->count++;
+	if (o->no_symbols) {
+		free(s->symbols);
+		s->symbols = NULL;
+	}
+	return 0;
+}
+
+static int take_all(struct options *o, struct load_extra *extra)
+{
+	json_object *workers = json_object_object_get(o->report, "workers");
+	size_t i;
+
+	if (take(o, o->report, extra))
+		return -1;
+	for (i = 0; i < extra->workers; i++) {
+		struct load_extra its = { 0 };
+
+		if (take(o, json_object_array_get_idx(workers, i), &its)) {
+			snprintf(extra->why, sizeof(extra->why), "worker %zu: %.90s", i + 1,
+				 its.why);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int read_report(struct options *o)
+{
+	int standard = strcmp(o->from, "-") == 0;
 	int fd = standard ? STDIN_FILENO : open(o->from, O_RDONLY | O_CLOEXEC);
 	struct load_extra extra = { 0 };
 
@@ -135,19 +185,11 @@ static int read_report(struct options *o, struct mh_snapshot *s)
 	o->report = load_json(fd, &extra);
 	if (!standard)
 		close(fd);
-	if (o->report)
-		rc = load_snapshot(o->report, s, &extra);
-	if (rc)
-		complain("%s: %s (it takes a PID, or the JSON of `memhook stat` or"
-			 " `memhook run`)", o->from, extra.why);
-	else if (extra.workers)
-		fprintf(stderr, "memhook pprof: without the %zu workers in %s\n",
-			extra.workers, o->from);
-	if (rc == 0 && o->no_symbols) {
-		free(s->symbols);
-		s->symbols = NULL;
-	}
-	return rc;
+	if (o->report && take_all(o, &extra) == 0)
+		return 0;
+	complain("%s: %s (it takes a PID, or the JSON of `memhook stat`, `run` or `record`)",
+		 o->from, extra.why);
+	return -1;
 }
 
 /* Allocated; *size bytes.  NULL when there is no memory. */
@@ -175,10 +217,10 @@ static void *compress_profile(const void *from, size_t n, size_t *size)
 	return NULL;
 }
 
-static void write_profile(FILE *to, const struct mh_snapshot *s)
+static void write_profile(FILE *to, const struct options *o)
 {
 	size_t n, size;
-	void *packed = profile_pack(s, &n);
+	void *packed = profile_pack(o->list, o->count, &n);
 	void *compressed = compress_profile(packed, n, &size);
 
 	if (!compressed)
@@ -188,19 +230,21 @@ static void write_profile(FILE *to, const struct mh_snapshot *s)
 	free(packed);
 }
 
-static int write_all(const struct options *o, struct mh_snapshot *s)
+static int write_all(const struct options *o)
 {
 	const struct view view = { .output = o->output };
 	FILE *to = args_output(&view);
+	size_t i;
 	int failed;
 
 	if (!to)
 		return 1;
-	mh_report_sort(s);
+	for (i = 0; i < o->count; i++)
+		mh_report_sort(&o->list[i]);
 	if (o->folded)
-		profile_folded(to, s, o->value);
+		profile_folded(to, o->list, o->count, o->value);
 	else
-		write_profile(to, s);
+		write_profile(to, o);
 	failed = fflush(to) || ferror(to);
 	if (failed)
 		complain("cannot write %s: %s", o->output ? o->output : "it",
@@ -212,7 +256,6 @@ static int write_all(const struct options *o, struct mh_snapshot *s)
 int pprof_main(int argc, char **argv)
 {
 	struct options o = { .value = PROFILE_INUSE_SPACE };
-	struct mh_snapshot s = { 0 };
 	int rc = parse(argc, argv, &o), pid = 0;
 
 	if (rc)
@@ -229,12 +272,11 @@ int pprof_main(int argc, char **argv)
 		return 1;
 	}
 #endif
-	rc = pid ? read_process(&o, &s, pid) : read_report(&o, &s);
-	if (rc == 0)
-		rc = write_all(&o, &s);
-	else
-		rc = 1;
-	reader_free(&s);
+	rc = pid ? read_process(&o, pid) : read_report(&o);
+	rc = rc == 0 ? write_all(&o) : 1;
+	while (o.count)
+		reader_free(&o.list[--o.count]);
+	free(o.list);
 	json_object_put(o.report);
 	return rc;
 }

@@ -65,22 +65,35 @@ static void site(FILE *to, const struct mh_object *object, const struct mh_symbo
 	}
 }
 
-void profile_folded(FILE *to, const struct mh_snapshot *s, enum profile_value value)
+static void fold(FILE *to, const struct mh_snapshot *s, const struct memhook_stats *owner)
 {
+	uint64_t offset;
+	const struct mh_object *object = mh_owner_object(s, owner, &offset);
+
+	if (object && owner->kind == MEMHOOK_KIND_SITE)
+		site(to, object, mh_owner_symbol(s, owner), owner->name);
+	else
+		frame(to, owner->name);
+}
+
+void profile_folded(FILE *to, const struct mh_snapshot *list, size_t count,
+		    enum profile_value value)
+{
+	const struct mh_snapshot *s;
 	size_t i;
 
-	for (i = 0; i < s->owner_count; i++) {
-		const struct memhook_stats *owner = &s->owners[i];
-		const struct mh_object *object;
-		uint64_t offset;
+	for (s = list; s < list + count; s++) {
+		for (i = 0; i < s->owner_count; i++) {
+			uint64_t n = profile_value(&s->owners[i], value);
 
-		if (!profile_value(owner, value))
-			continue;
-		object = mh_owner_object(s, owner, &offset);
-		if (object && owner->kind == MEMHOOK_KIND_SITE)
-			site(to, object, mh_owner_symbol(s, owner), owner->name);
-		else
-			frame(to, owner->name);
-		fprintf(to, " %llu\n", (unsigned long long)profile_value(owner, value));
+			if (!n)
+				continue;
+			if (count > 1) {
+				frame(to, s->command);
+				fprintf(to, " (pid %d);", s->pid);
+			}
+			fold(to, s, &s->owners[i]);
+			fprintf(to, " %llu\n", (unsigned long long)n);
+		}
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A snapshot as a profile of pprof.  An owner is a sample with one location:
+ * Snapshots as a profile of pprof.  An owner is a sample with one location:
  * a call site is where it is, in its library's mapping; what is no place in a
  * file (a thread, an owner with a name) is a function of its name, in none.
  */
@@ -25,9 +25,10 @@ struct known {
 
 struct builder {
 	Pprof__Profile p;
-	const struct mh_snapshot *s;
+	const struct mh_snapshot *s; /* the one at hand */
+	int several;                 /* and there are others */
 	void *strings, *functions; /* trees */
-	Pprof__Mapping **mapping_of; /* by object; NULL: it has none yet */
+	Pprof__Mapping **mapping_of; /* by its object; NULL: it has none yet */
 };
 
 static void *allocate(size_t n, size_t size)
@@ -237,6 +238,7 @@ static void sample(struct builder *b, const struct memhook_stats *owner)
 {
 	Pprof__Sample *made = allocate(1, sizeof(*made));
 	const struct mh_object *object;
+	char pid[16];
 	uint64_t offset;
 	int v;
 
@@ -252,6 +254,10 @@ static void sample(struct builder *b, const struct memhook_stats *owner)
 		label(b, made, "library", profile_base(object->path));
 	if (owner->state == MEMHOOK_STATE_RETIRED)
 		label(b, made, "state", "retired");
+	if (b->several) {
+		snprintf(pid, sizeof(pid), "%d", b->s->pid);
+		label(b, made, "pid", pid);
+	}
 }
 
 static Pprof__ValueType *value_type(struct builder *b, const char *type, int bytes)
@@ -308,8 +314,9 @@ static void head(struct builder *b)
 	/* Nothing was sampled: each byte is counted. */
 	b->p.period_type = value_type(b, "space", 1);
 	b->p.period = 1;
-	snprintf(comment, sizeof(comment), "memhook: %s (pid %d), owners by %s%s",
-		 s->command, s->pid, s->by, s->exact ? "" : ", not exact");
+	snprintf(comment, sizeof(comment), "memhook: %s (pid %d)%s, owners by %s%s",
+		 s->command, s->pid, b->several ? " and its workers" : "", s->by,
+		 s->exact ? "" : ", not exact");
 	b->p.comment = allocate(1, sizeof(*b->p.comment));
 	b->p.comment[b->p.n_comment++] = string(b, comment);
 }
@@ -350,17 +357,28 @@ static void release(struct builder *b)
 	tdestroy(b->functions, free);
 }
 
-void *profile_pack(const struct mh_snapshot *s, size_t *size)
+static void process(struct builder *b, const struct mh_snapshot *s)
 {
-	struct builder b = { .p = PPROF__PROFILE__INIT, .s = s };
+	size_t i;
+
+	free(b->mapping_of);
+	b->s = s;
+	b->mapping_of = allocate(s->object_count, sizeof(*b->mapping_of));
+	if (!b->p.n_mapping)
+		program_first(b);
+	for (i = 0; i < s->owner_count; i++)
+		sample(b, &s->owners[i]);
+}
+
+void *profile_pack(const struct mh_snapshot *list, size_t count, size_t *size)
+{
+	struct builder b = { .p = PPROF__PROFILE__INIT, .s = list, .several = count > 1 };
 	uint8_t *packed;
 	size_t i;
 
-	b.mapping_of = allocate(s->object_count, sizeof(*b.mapping_of));
 	head(&b);
-	program_first(&b);
-	for (i = 0; i < s->owner_count; i++)
-		sample(&b, &s->owners[i]);
+	for (i = 0; i < count; i++)
+		process(&b, &list[i]);
 	*size = pprof__profile__get_packed_size(&b.p);
 	packed = allocate(*size, 1);
 	pprof__profile__pack(&b.p, packed);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A snapshot in the formats of other people's viewers. */
+/* Snapshots in the formats of other people's viewers. */
 #ifndef PROFILE_H
 #define PROFILE_H
 
@@ -22,11 +22,18 @@ enum profile_value {
 const char *profile_value_name(enum profile_value value);
 uint64_t profile_value(const struct memhook_stats *s, enum profile_value value);
 
-/* The profile for pprof, not compressed.  Allocated; *size bytes. */
-void *profile_pack(const struct mh_snapshot *s, size_t *size);
+/*
+ * The profile for pprof, not compressed.  Allocated; *size bytes.  Several
+ * processes are told apart by labels.
+ */
+void *profile_pack(const struct mh_snapshot *list, size_t count, size_t *size);
 
-/* "library;function (file:line) N", a line for each owner that has any. */
-void profile_folded(FILE *to, const struct mh_snapshot *s, enum profile_value value);
+/*
+ * "library;function (file:line) N", a line for each owner that has any; where
+ * there are several processes they come first: "name (pid 7);library;..."
+ */
+void profile_folded(FILE *to, const struct mh_snapshot *list, size_t count,
+		    enum profile_value value);
 
 /* The last part of a path. */
 const char *profile_base(const char *path);

@@ -67,7 +67,8 @@ check("comment", re.search(r"pid (\d+)", strings[profile["comment"][0]]).group(1
       str(report["pid"]))
 first = text(profile["mapping"][0], "filename")
 check("the first mapping", os.path.basename(first), report["command"])
-check("samples", len(profile["sample"]), len(report["owners"]))
+processes = [report] + report.get("workers", [])
+check("samples", len(profile["sample"]), sum(len(r["owners"]) for r in processes))
 found = {}
 for sample in profile["sample"]:
     at = locations[one(sample, "location_id")]
@@ -81,17 +82,19 @@ for sample in profile["sample"]:
         check("inside of its mapping", start <= one(at, "address") < end, True)
         check("has a bias", start > 0, live)
     offset = one(at, "address") - one(mapping, "memory_start")
-    found[text(function, "name"), one(line, "line"), offset] = (
+    found[labels.get("pid"), text(function, "name"), one(line, "line"), offset] = (
         tuple(sample["value"]), text(function, "filename"), text(mapping, "filename"),
         text(mapping, "build_id"), labels.get("library"), labels.get("state"))
 counts = "alloc_calls", "alloc_bytes", "live_blocks", "live_bytes"
-for o in report["owners"]:
-    site = o["kind"] == "site"
-    want = (tuple(o[k] for k in counts), o.get("file", "") if site else "",
-            o.get("object", ""), o.get("build_id", ""),
-            os.path.basename(o["object"]) if "object" in o else None,
-            "retired" if o["state"] == "retired" else None)
-    name = o.get("function", o["name"]) if site else o["name"]
-    key = name, o.get("line", 0) if site else 0, o.get("offset", 0)
-    check("owner " + o["name"], found.get(key), want)
+for r in processes:
+    pid = str(r["pid"]) if len(processes) > 1 else None
+    for o in r["owners"]:
+        site = o["kind"] == "site"
+        want = (tuple(o[k] for k in counts), o.get("file", "") if site else "",
+                o.get("object", ""), o.get("build_id", ""),
+                os.path.basename(o["object"]) if "object" in o else None,
+                "retired" if o["state"] == "retired" else None)
+        name = o.get("function", o["name"]) if site else o["name"]
+        key = pid, name, o.get("line", 0) if site else 0, o.get("offset", 0)
+        check("owner " + o["name"], found.get(key), want)
 sys.exit(failed)

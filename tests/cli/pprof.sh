@@ -82,12 +82,6 @@ for by in site library thread none; do
 		fail "--no-symbols of a file"
 done
 
-# --- names that would break a line, or a stack ---
-sed 's/"name":"db"/"name":"a;b c\\n\\u007f"/' by-site > odd
-"$MEMHOOK_TOOL" pprof --folded odd > folded || fail "an odd name"
-grep -q '^a:b c?? 6300$' folded || fail "an odd name: $(cat folded)"
-
-# --- bad input ---
 refused() {
 	local status=$1 pattern=$2
 	shift 2
@@ -96,6 +90,36 @@ refused() {
 	grep -q "^memhook pprof: .*$pattern" errors || fail "pprof $*: $(cat errors)"
 	[ -s out ] && fail "pprof $*: writes something"
 }
+
+# --- a run with workers: each by its number ---
+"$MEMHOOK_TOOL" run --by=site -f json -o report -- bash -c '(: {1..999}; exit 3); exit 0' ||
+	fail "run"
+"$MEMHOOK_TOOL" pprof -o workers.gz report || fail "pprof of workers"
+decode workers.gz > workers
+python3 "$top_srcdir/tests/cli/pprof.py" report workers || fail "workers"
+grep -q 'key: ' workers || fail "workers have no labels"
+python3 -c 'import json
+r = json.load(open("report"))
+assert r["workers"]
+print(r["pid"], r["totals"]["live_bytes"])
+for w in r["workers"]:
+	print(w["pid"], w["totals"]["live_bytes"])' > want || fail "there are no workers"
+"$MEMHOOK_TOOL" pprof --folded report > folded || fail "--folded of workers"
+sed -n 's/^bash (pid \([0-9]*\));.* \([0-9]*\)$/\1 \2/p' folded |
+	awk '{ sum[$1] += $2 } END { for (pid in sum) print pid, sum[pid] }' | sort > have
+sort want | cmp - have || fail "--folded of workers: $(cat have)"
+if command -v go > /dev/null; then
+	HOME=$work go tool pprof -tags workers.gz > out 2> errors
+	grep -q "pid: Total" out || fail "go tool pprof -tags: $(cat out errors)"
+fi
+refused 1 'worker 1: ' <(sed 's/\("workers".*\)"pid":/\1"p":/' <(tr -d '\n' < report))
+
+# --- names that would break a line, or a stack ---
+sed 's/"name":"db"/"name":"a;b c\\n\\u007f"/' by-site > odd
+"$MEMHOOK_TOOL" pprof --folded odd > folded || fail "an odd name"
+grep -q '^a:b c?? 6300$' folded || fail "an odd name: $(cat folded)"
+
+# --- bad input ---
 refused 2 'of what'
 refused 2 'one process or report' 1 2
 refused 2 '--sample goes with --folded' --sample=inuse_space report
