@@ -273,6 +273,20 @@ do_prometheus() {
 	fi
 }
 
+# A systemd of its own runs the exporter's unit.
+do_systemd() {
+	have systemd-nspawn systemd-nspawn systemd-container || return
+	"$here/systemd.sh" > systemd.out 2>&1
+	case $? in
+	0) verdict PASS "systemd runs the exporter's unit" "$(tail -1 systemd.out)" ;;
+	77) verdict SKIP "systemd runs the exporter's unit" "$(tail -1 systemd.out)" ;;
+	*)
+		verdict FAIL "systemd runs the exporter's unit"
+		cat systemd.out
+		;;
+	esac
+}
+
 # The test that decodes the profile asks Go's pprof as well, where there is one.
 do_pprof() {
 	have pprof go golang-go || return
@@ -284,7 +298,7 @@ do_pprof() {
 	fi
 }
 
-all='python perl git sqlite compilers redis nginx dig plugins prometheus pprof'
+all='python perl git sqlite compilers redis nginx dig plugins prometheus systemd pprof'
 # shellcheck disable=SC2048 # words
 for name in ${*:-$all}; do
 	"do_$name"
