@@ -112,9 +112,7 @@ static void label_owner(const struct export_process *p, struct export_owner *o)
 {
 	struct export_buffer b = { .used = 0 };
 
-	export_put(&b, p->labels);
-	b.used--; /* its closing brace */
-	export_put_label(&b, ",owner=", o->name ? o->name : "other");
+	export_put_labels(&b, p->labels, ",owner=", o->name ? o->name : "other");
 	export_put_label(&b, ",kind=", o->name ? growth_kind_name(o->stats.kind) : "other");
 	export_put(&b, "}");
 	free(o->name);

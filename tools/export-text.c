@@ -225,6 +225,13 @@ void export_put_label(struct export_buffer *b, const char *before, const char *v
 	export_put(b, "\"");
 }
 
+void export_put_labels(struct export_buffer *b, const char *labels, const char *before,
+		       const char *value)
+{
+	put_bytes(b, labels, strlen(labels) - 1);
+	export_put_label(b, before, value);
+}
+
 /* At least `least` digits. */
 static void put_digits(struct export_buffer *b, uint64_t n, int least)
 {
@@ -340,8 +347,7 @@ static void put_parts(struct export_buffer *b, const struct export *e)
 			continue; /* nothing that they would add up to */
 		for (k = 0; k < sizeof(parts) / sizeof(*parts); k++) {
 			export_put(b, part_family.name);
-			put_bytes(b, p->labels, strlen(p->labels) - 1);
-			export_put_label(b, ",part=", parts[k].name);
+			export_put_labels(b, p->labels, ",part=", parts[k].name);
 			export_put(b, "} ");
 			put_value(b, member(p, parts[k].offset), SIGNED);
 			export_put(b, "\n");
