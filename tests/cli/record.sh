@@ -149,10 +149,14 @@ got=$?
 [ $got = 137 ] || fail "killed: exit status $got"
 recording "$work/v" 'lines[-1]["exit"] == {"signal": 9} and
 	[x["exit"] for x in lines if "exit" in x][0] == {"code": 3}'
-# Its workers as well.
+# Its workers as well, while they live with what of them is resident.
+record -i 0.02 -o "$work/w" -- "$VICTIM" parent wait "$work/go"
+until_so grep -q '"workers":.*"rss_bytes":[1-9]' "$work/w"
 touch "$work/go"
-"$m" record -i 0.02 -o "$work/w" -- "$VICTIM" parent wait "$work/go"
+ends 0 "workers"
 recording "$work/w" 'len(j[-1]["workers"]) == 1'
+recording "$work/w" 'any(w["process"]["rss_bytes"] for x in j for w in x["workers"].values()
+	if w["state"] == "running")'
 check "not found" 127 'No such file' "$m" record -o "$work/none" -- "$work/nothing"
 
 # It cannot be written.
