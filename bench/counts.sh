@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # make bench-counts: why a row takes the time it takes, without a clock.
-# Instructions and cache misses by callgrind, for plain jemalloc, the same with
-# 16 bytes more for each block, and the hook.
+# Instructions, cache misses and mispredicted branches by callgrind, for plain
+# jemalloc, the same with 16 bytes more for each block, and the hook.
 #
 #     BENCH=bench MEMHOOK_LIBRARY=.../libmemhook.so.1 counts.sh [REGEX [RESULTS.json]]
 #
@@ -41,20 +41,21 @@ LD_PRELOAD=$BENCH_PRELOAD MEMHOOK_BY=$BENCH_BY
 export LD_PRELOAD MEMHOOK_BY
 valgrind --tool=callgrind --callgrind-out-file="$BENCH_OUT" \
 	--cache-sim=yes --I1=32768,8,64 --D1=32768,8,64 --LL=1048576,16,64 \
+	--branch-sim=yes \
 	--toggle-collect=wait_until --collect-atstart=yes "$@" > "$BENCH_OUT.log" 2>&1 ||
 	{ cat "$BENCH_OUT.log" >&2; exit 1; }
 echo 0 0
 end
 chmod +x "$BENCH_WORK/bin/measure"
 
-# count FILE PRELOAD BY COMMAND...: instructions, misses of level 1 and level 2
+# count FILE PRELOAD BY COMMAND...: instructions, misses of level 1 and 2, branches
 count() {
 	local out=$1 preload=$2 by=$3
 	shift 3
 	(cd "$BENCH_SOURCE" && BENCH=$BENCH_WORK/bin PATH=$BENCH_WORK/bin:.:$PATH \
 		BENCH_OUT=$out BENCH_PRELOAD=$preload BENCH_BY=$by "$@" > /dev/null)
-	# Ir Dr Dw I1mr D1mr D1mw ILmr DLmr DLmw
-	awk '/^(summary|totals):/ { print $2, $6 + $7, $9 + $10; exit }' "$out"
+	# Ir Dr Dw I1mr D1mr D1mw ILmr DLmr DLmw Bc Bcm Bi Bim
+	awk '/^(summary|totals):/ { print $2, $6 + $7, $9 + $10, $12 + $14; exit }' "$out"
 }
 
 # row ROW CLOCK COLUMN PRELOAD BY COMMAND...: a line, all of it for one of the N
@@ -74,11 +75,11 @@ row() {
 	*)
 		BENCH_REQUESTS=3000
 		export BENCH_REQUESTS
-		echo 0 0 0 > "$from.one" ;;
+		echo 0 0 0 0 > "$from.one" ;;
 	esac
 	count "$from" "$preload" "$by" "${way[@]}" "${words[@]}" > "$from.two"
 	paste -d ' ' "$from.one" "$from.two" | awk -v n="$n" -v row="$row" -v column="$column" \
-		'{ print row, column, ($4 - $1) / n, ($5 - $2) / n, ($6 - $3) / n }' \
+		'{ print row, column, ($5 - $1) / n, ($6 - $2) / n, ($7 - $3) / n, ($8 - $4) / n }' \
 		> "$from.result"
 }
 
@@ -113,30 +114,43 @@ cat "$BENCH_WORK"/*.result | awk -v order="$order" -v results="$results" '
 			}
 		}
 	}
-	{ for (i = 3; i <= 5; i++) v[$1, $2, i - 2] = $i }
+	{ for (i = 3; i <= 6; i++) v[$1, $2, i - 2] = $i }
 	function short(r, c, k,    n) {
 		if (!((r, c, k) in v))
 			return "-"
 		n = v[r, c, k]
+		if (n < 0) # less than none: the first N had what the second had not
+			n = 0
+		if (n >= 1e9)
+			return sprintf("%.2fG", n / 1e9)
 		if (n >= 1e6)
-			return sprintf("%.1fM", n / 1e6)
+			return sprintf(n < 1e8 ? "%.1fM" : "%.0fM", n / 1e6)
 		if (n >= 1e4)
-			return sprintf("%.1fk", n / 1e3)
+			return sprintf(n < 1e5 ? "%.1fk" : "%.0fk", n / 1e3)
 		return sprintf(n < 100 ? "%.1f" : "%.0f", n)
 	}
+	# what is counted, and for whom
+	BEGIN {
+		split("instructions,misses of level 1,... of level 2,mispredicted", title, ",")
+		who[1] = who[2] = "jemalloc larger none"
+		who[3] = who[4] = "jemalloc none"
+	}
 	END {
-		printf "%-16s %5s  %-23s %-23s %s\n", "", "", "instructions", "misses of level 1",
-		       "misses of level 2"
-		printf "%-16s %5s", "", "time"
-		for (k = 1; k <= 3; k++)
-			printf " %7s %7s %7s", "jemalloc", "larger", "hook"
+		printf "%-14s %5s", "", ""
+		for (k = 1; k <= 4; k++)
+			printf k < 3 ? " %-20s" : " %-13s", title[k]
+		printf "\n%-14s %5s", "", "time"
+		for (k = 1; k <= 4; k++)
+			printf " %6s%s %6s", "plain", k < 3 ? " larger" : "", "hook"
 		printf "\n"
 		n = split(order, row)
 		for (i = 1; i <= n; i++) {
-			printf "%-16s %5s", row[i], time[row[i]]
-			for (k = 1; k <= 3; k++)
-				printf " %7s %7s %7s", short(row[i], "jemalloc", k),
-				       short(row[i], "larger", k), short(row[i], "none", k)
+			printf "%-14s %5s", row[i], time[row[i]]
+			for (k = 1; k <= 4; k++) {
+				m = split(who[k], column, " ")
+				for (c = 1; c <= m; c++)
+					printf " %6s", short(row[i], column[c], k)
+			}
 			printf "\n"
 		}
 	}'
