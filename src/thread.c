@@ -133,6 +133,9 @@ static struct mh_hot *attach(void)
 	if (mh_settings.by == MH_BY_THREAD)
 		((struct mh_line *)h)->home = mh_thread_owner_enter();
 	mh_open_frees(h);
+	/* A forked child is inside its parent's scope: also if that was retired. */
+	if (mh_scope != MEMHOOK_AUTO && mh_owner_row(mh_scope) < mh_area->owners_max)
+		atomic_store(&h->owner, mh_owner_row(mh_scope));
 	mh_apply_scope(h);
 	/* Last: it may call calloc, which finds us attached. */
 	if (have_exit_key)

@@ -140,6 +140,27 @@ START_TEST(a_child_stays_in_its_parents_scope)
 }
 END_TEST
 
+/* Who is inside when it retires is charged until he leaves: a child, too. */
+START_TEST(a_child_stays_in_a_retired_scope)
+{
+	memhook_owner was;
+	pid_t pid;
+
+	owner = fresh_owner("inherited/retired");
+	was = memhook_enter(owner);
+	memhook_owner_retire(owner);
+	pid = fork();
+	if (pid == 0) {
+		void *p = malloc(33);
+
+		memhook_leave(memhook_enter(owner));
+		_exit(p && memhook_current() == owner && holds(33, 1) ? 0 : 1);
+	}
+	memhook_leave(was);
+	reap(pid);
+}
+END_TEST
+
 static _Atomic int stop;
 
 static void *churn(void *arg)
@@ -270,6 +291,7 @@ int main(void)
 	tcase_add_test(c, a_forked_child_is_exact);
 	tcase_add_test(c, a_child_of_a_child);
 	tcase_add_test(c, a_child_stays_in_its_parents_scope);
+	tcase_add_test(c, a_child_stays_in_a_retired_scope);
 	tcase_add_test(c, fork_while_threads_allocate);
 	tcase_add_test(c, children_without_handlers);
 	tcase_add_test(c, children_that_become_something_else);
