@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "diag.h"
 #include "ranges.h"
 
 int memhook_je_mallctl(const char *name, void *old, size_t *old_size, void *new_,
@@ -77,10 +78,16 @@ static size_t whole_pages(size_t size)
 void *memhook_je_mmap64(void *at, size_t size, int prot, int flags, int fd,
 			off64_t offset)
 {
+	static int began;
 	void *p = mmap64(at, size, prot, flags, fd, offset);
 
-	if (p == MAP_FAILED)
+	if (p == MAP_FAILED) {
+		/* jemalloc 5.3.0 writes to its first page without a look */
+		if (!began)
+			mh_die("no memory for the allocator's first page");
 		return p;
+	}
+	began = 1;
 	if (flags & MAP_FIXED)
 		mh_range_remove(p, whole_pages(size));
 	mh_range_add(p, whole_pages(size), MH_RANGE_HEAP);
