@@ -16,6 +16,8 @@ void cfree(void *block);
 #define EDGE 4096 /* of a large block, this much at both ends is filled */
 
 unsigned long model_refused;
+int (*model_fault)(void);
+int model_has_new = 1;
 
 static size_t edge(size_t size)
 {
@@ -100,8 +102,14 @@ static int limit_of(struct model_actor *a, uint64_t more)
 
 static void check_refusal(struct model_actor *a, size_t more, const void *p)
 {
-	int expected = limit_of(a, more);
+	int expected = limit_of(a, more), fault = model_fault ? model_fault() : 0;
 
+	if (!p && errno != ENOMEM)
+		model_fail("refused with errno %d", errno);
+	if (fault > 0 && p)
+		model_fail("%zu bytes out of a call that failed", more);
+	if (fault > 0 || (fault && !p))
+		return;
 	if (expected >= 0 && expected != !p)
 		model_fail("%zu bytes %s by a limit of %llu", more,
 			   p ? "not refused" : "refused",
@@ -144,6 +152,7 @@ static struct model_block *emptied(struct model_actor *a)
 	struct model_block *b = model_any(a);
 
 	model_drop(a, b);
+	errno = 0;
 	return b;
 }
 
@@ -193,10 +202,13 @@ void model_aligned(struct model_actor *a)
 		p = pvalloc(size);
 		break;
 	default:
+		p = a;
 		errno = 4711;
 		rc = posix_memalign(&p, align, size);
-		if (rc != (p ? 0 : ENOMEM) || errno != 4711)
+		if ((rc && rc != ENOMEM) || errno != 4711 || (rc != 0) != (p == a))
 			model_fail("posix_memalign returns %d, errno %d", rc, errno);
+		p = rc ? NULL : p;
+		errno = rc;
 	}
 	keep(a, b, p, size, power < 16 ? 16 : power, MEMHOOK_MALLOC);
 }
@@ -208,7 +220,7 @@ void model_new_one(struct model_actor *a)
 	unsigned form = model_byte(&a->in);
 	size_t size = some_size(a), align = form & 4 ? (size_t)32 << form / 16 : 16;
 
-	if (limit_of(a, size))
+	if (!model_has_new || limit_of(a, size))
 		return;
 	keep(a, b, model_new(form, size, align), size, align,
 	     form & 1 ? MEMHOOK_NEW_ARRAY : MEMHOOK_NEW);
@@ -246,14 +258,20 @@ void model_realloc(struct model_actor *a)
 
 	if (!b->p || b->kind != MEMHOOK_MALLOC || !size)
 		return;
+	size += form == 1 && size == had; /* could not be told from a refusal */
 	more = size > had ? size - had : 0;
+	errno = 0;
 	p = form == 0 ? reallocarray(b->p, 1, size)
 	  : form == 1 ? memhook_lalloc(NULL, b->p, had, size)
 		      : realloc(b->p, size);
-	if (b->owner && b->owner == a->scope[a->depth].effective &&
-	    a->scope[a->depth].said == b->owner->handle)
+	/* Lua's way: what cannot be made smaller stays as it is */
+	if (form == 1 && size < had && p == b->p && malloc_usable_size(p) == had &&
+	    model_fault && model_fault())
+		p = NULL;
+	else if (b->owner && b->owner == a->scope[a->depth].effective &&
+		 a->scope[a->depth].said == b->owner->handle)
 		check_refusal(a, more, p);
-	else if (!p)
+	else if (!p && (!model_fault || !model_fault()))
 		model_fail("realloc refused, and no limit asks");
 	if (!p) {
 		check_filled(b, had);

@@ -101,6 +101,9 @@ void model_hand_over(struct model_actor *a);
 void model_drop(struct model_actor *a, struct model_block *b);
 struct model_block *model_any(struct model_actor *a);
 extern unsigned long model_refused;
+/* Did a call underneath fail since it was asked last?  1; -1: perhaps. */
+extern int (*model_fault)(void);
+extern int model_has_new; /* the operators are the library's, and never fail */
 
 /* owners.c */
 void model_step(struct model_actor *a);

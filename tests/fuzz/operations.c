@@ -7,6 +7,7 @@
  *
  *     operations [OPERATIONS [SEED [THREADS]]]     1,000,000, by the clock, 8
  *     operations FILE                              each line of it is an input
+ *     operations -- INPUT...
  *
  * The seed is printed, and decides all but the order in which threads run.
  */
@@ -49,15 +50,18 @@ static void *act(void *arg)
 static void play_round(unsigned first, unsigned n)
 {
 	pthread_t t[MODEL_ACTORS];
+	int begun[MODEL_ACTORS];
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
 		model_actors[first + i].alone = n == 1;
-		if (pthread_create(&t[i], NULL, act, &model_actors[first + i]))
+		begun[i] = !pthread_create(&t[i], NULL, act, &model_actors[first + i]);
+		if (!begun[i] && !model_fault)
 			exit(99);
 	}
 	for (i = 0; i < n; i++)
-		pthread_join(t[i], NULL);
+		if (begun[i])
+			pthread_join(t[i], NULL);
 	model_check();
 }
 
@@ -73,7 +77,7 @@ static unsigned long steps_done(void)
 
 static int by_chance(void)
 {
-	for (round_now = 0; steps_done() < operations; round_now++)
+	for (round_now = 0; steps_done() < operations && round_now < operations; round_now++)
 		if (round_now % 4 == 3)
 			play_round((unsigned)(round_now / 4) % threads, 1);
 		else
@@ -84,6 +88,14 @@ static int by_chance(void)
 	       model_forks);
 	/* else something was not tried */
 	return operations >= 1000000 && (!model_retired || !model_refused || !model_forks);
+}
+
+static int from_arguments(char **inputs)
+{
+	for (; *inputs; inputs++)
+		model_input((const uint8_t *)*inputs, strlen(*inputs));
+	printf("%lu operations\n", steps_done());
+	return !steps_done();
 }
 
 static int from_file(const char *path)
@@ -108,12 +120,24 @@ static int from_file(const char *path)
 	return !lines;
 }
 
+/* MODEL_FAULTS: calls of the kernel fail, or may: whatever asks for memory, too. */
+static int perhaps(void)
+{
+	return -1;
+}
+
 int main(int argc, char **argv)
 {
 	char *end = NULL;
 
 	model_failed = say_where;
+	if (getenv("MODEL_FAULTS")) {
+		model_fault = perhaps;
+		model_has_new = 0;
+	}
 	model_init();
+	if (argc > 2 && strcmp(argv[1], "--") == 0)
+		return from_arguments(argv + 2);
 	seed = argc > 2 ? strtoul(argv[2], NULL, 10) : (unsigned long)time(NULL);
 	if (argc > 3)
 		threads = (unsigned)atoi(argv[3]);

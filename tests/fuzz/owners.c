@@ -121,6 +121,8 @@ static void do_limit(struct model_actor *a)
 		return;
 	rc = memhook_limit(o->handle, n % 4 == 1 ? 1000 : 0, n % 4 ? 1000 + n : 0, told, o);
 	refused = o->retired;
+	if (rc && errno == ENOMEM && model_fault && model_fault())
+		return;
 	if (rc != (refused ? -1 : 0) || (rc && errno != ESRCH))
 		model_fail("limit of %s returns %d: %s", o->name, rc, strerror(errno));
 	if (!rc)
@@ -140,7 +142,7 @@ static void do_bad(struct model_actor *a)
 	    (how == 2 && b->p && b->kind == MEMHOOK_MALLOC && realloc(b->p, most)) ||
 	    (how == 3 && b->p && reallocarray(b->p, most / 2, 4)) ||
 	    (how == 4 && aligned_alloc(64, most)) || (how == 5 && pvalloc(most)) ||
-	    (how == 6 && !a->depth && model_new(model_byte(&a->in), most, 16)))
+	    (how == 6 && !a->depth && model_has_new && model_new(model_byte(&a->in), most, 16)))
 		model_fail("%zu bytes are no block (%u)", most, how);
 	if (how == 7 && (posix_memalign(&p, align, 8) != EINVAL || p != (void *)4711 ||
 			 posix_memalign(&p, 64, most) != ENOMEM || p != (void *)4711 ||
@@ -192,6 +194,8 @@ static void do_fork(struct model_actor *a)
 		is_child = 1;
 		child(a);
 	}
+	if (pid < 0 && model_fault && model_fault())
+		return;
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
 		model_fail("a forked child ended with status %#x", status);
 	__atomic_fetch_add(&model_forks, 1, __ATOMIC_RELAXED);
