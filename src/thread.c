@@ -11,7 +11,7 @@
 #include "ranges.h"
 #include "watch.h"
 
-static struct mh_hot no_line;
+static _Alignas(64) struct mh_hot no_line; /* as a line is */
 
 __thread struct mh_hot *mh_hot = &no_line;
 __thread memhook_owner mh_scope = MEMHOOK_AUTO;

@@ -131,6 +131,9 @@ int main(int argc, char **argv)
 	char *end = NULL;
 
 	model_failed = say_where;
+#ifdef SANITIZED
+	model_has_new = 0; /* the operators are not renamed */
+#endif
 	if (getenv("MODEL_FAULTS")) {
 		model_fault = perhaps;
 		model_has_new = 0;

@@ -189,6 +189,10 @@ static void do_fork(struct model_actor *a)
 
 	if (is_child || model_byte(&a->in) % 16)
 		return;
+#ifdef SANITIZED
+	if (!a->alone)
+		return; /* the sanitizers' malloc may be locked, and stay so */
+#endif
 	pid = fork();
 	if (pid == 0) {
 		is_child = 1;
