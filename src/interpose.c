@@ -58,14 +58,27 @@ EXPORT void free(void *block)
 	mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, NULL);
 }
 
+/*
+ * From here on are names that not every allocator has.  When another one's
+ * malloc was bound first, these may still be ours: they work by its blocks.
+ */
 EXPORT void cfree(void *block)
 {
+	if (mh_unlikely(!mh_is_active()))
+		return free(block);
 	mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, NULL);
 }
 
 EXPORT void *realloc(void *block, size_t size)
 {
 	return mh_realloc(block, size, MH_HERE);
+}
+
+static void *resize(void *block, size_t size, struct mh_from from)
+{
+	if (mh_likely(mh_is_active()))
+		return mh_realloc(block, size, from);
+	return realloc(block, size);
 }
 
 EXPORT void *reallocarray(void *block, size_t count, size_t size)
@@ -76,17 +89,21 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
-	return mh_realloc(block, total, MH_HERE);
+	return resize(block, total, MH_HERE);
 }
 
 EXPORT void free_sized(void *block, size_t size)
 {
+	if (mh_unlikely(!mh_is_active()))
+		return free(block);
 	mh_free(block, MH_LIVE_MALLOC, size, NULL);
 }
 
 EXPORT void free_aligned_sized(void *block, size_t align, size_t size)
 {
 	(void)align;
+	if (mh_unlikely(!mh_is_active()))
+		return free(block);
 	mh_free(block, MH_LIVE_MALLOC, size, NULL);
 }
 
@@ -147,6 +164,8 @@ EXPORT void *pvalloc(size_t size)
 
 	if (rounded < size)
 		rounded = SIZE_MAX;
+	if (mh_unlikely(!mh_is_active()))
+		return aligned_alloc(page, rounded);
 	return mh_alloc_aligned(page, rounded, MH_LIVE_MALLOC, MH_HERE_AND_FP);
 }
 
@@ -163,7 +182,8 @@ EXPORT size_t malloc_usable_size(void *block)
 static inline __attribute__((always_inline)) char *copy(const char *s, size_t n,
 							struct mh_from from)
 {
-	char *block = mh_alloc(n + 1, MH_LIVE_MALLOC, &from);
+	char *block = mh_likely(mh_is_active()) ? mh_alloc(n + 1, MH_LIVE_MALLOC, &from)
+						: malloc(n + 1);
 
 	if (!block)
 		return NULL;
@@ -184,31 +204,15 @@ EXPORT char *(strndup)(const char *s, size_t n)
 EXPORT wchar_t *wcsdup(const wchar_t *s)
 {
 	size_t size = (wcslen(s) + 1) * sizeof(*s);
-	wchar_t *block = mh_alloc(size, MH_LIVE_MALLOC, NULL);
+	wchar_t *block = mh_likely(mh_is_active()) ? mh_alloc(size, MH_LIVE_MALLOC, NULL)
+						   : malloc(size);
 
 	return block ? memcpy(block, s, size) : NULL;
 }
 
-/*
- * These two are ours by name; what they hand out must fit the free() of the
- * process, which is another's when another malloc was bound first.
- */
 EXPORT char *memhook_strdup(const char *s)
 {
-	size_t size = strlen(s) + 1;
-	char *theirs;
-
-	if (mh_likely(mh_is_active()))
-		return copy(s, size - 1, MH_HERE);
-	theirs = malloc(size);
-	return theirs ? memcpy(theirs, s, size) : NULL;
-}
-
-static void *resize(void *block, size_t size, struct mh_from from)
-{
-	if (mh_likely(mh_is_active()))
-		return mh_realloc(block, size, from);
-	return realloc(block, size);
+	return copy(s, strlen(s), MH_HERE);
 }
 
 EXPORT void *memhook_lalloc(void *ud, void *block, size_t osize, size_t nsize)
