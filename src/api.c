@@ -24,7 +24,7 @@ int mh_is_active(void)
 {
 	void *(*volatile bound)(size_t) = malloc;
 
-	return bound == mh_own_malloc;
+	return bound == mh_own_malloc && !mh_replaced;
 }
 
 int memhook_active(void)

@@ -220,6 +220,7 @@ __attribute__((constructor)) static void at_load(void)
 	mh_attach();
 	if (!handlers_done)
 		install_handlers();
+	mh_look_for_valgrind();
 	clean_environment();
 }
 

@@ -39,6 +39,10 @@ extern char mh_program_path[4096];
 /* First malloc of the process, or of a child without atfork handlers. */
 void mh_process_start(void);
 int mh_is_active(void);
+
+/* replaced.c: another malloc answers where ours was bound */
+extern int mh_replaced;
+void mh_look_for_valgrind(void);
 uint64_t mh_unix_ms(void);
 
 /* Are owners outside of scopes found by the call site? */

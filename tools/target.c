@@ -12,6 +12,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "sanitized.h"
 #include "tool.h"
 
 #define CANNOT_INVOKE 126
@@ -174,12 +175,15 @@ int target_check(const char *path, int follow)
 	rc = is_privileged(path);
 	if (rc)
 		return rc;
+	if (is_valgrind(path))
+		return CANNOT_INVOKE;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0; /* executable but not readable: exec will tell */
 	if (pread(fd, &start, sizeof(start) - 1, 0) >= (ssize_t)sizeof(start.h) &&
 	    memcmp(start.text, ELFMAG, SELFMAG) == 0)
-		rc = wrong_machine(path, &start.h) || check_loader(path, fd, &start.h)
+		rc = wrong_machine(path, &start.h) || check_loader(path, fd, &start.h) ||
+				     sanitized(path, fd)
 			     ? CANNOT_INVOKE : 0;
 	else
 		rc = is_script(path, start.text, follow);
