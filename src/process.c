@@ -228,11 +228,13 @@ static void write_report(void)
 {
 	const char *dot = strrchr(mh_settings.report, '.');
 	int json = dot && strcmp(dot, ".json") == 0;
-	int fd = open(mh_settings.report,
-		      O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+	/* not waiting: a pipe that nobody reads must not keep us from ending */
+	int fd = open(mh_settings.report, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW |
+		      O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0666);
 
 	if (fd < 0)
 		return;
+	fcntl(fd, F_SETFL, O_WRONLY);
 	memhook_report(fd, json ? MEMHOOK_JSON : MEMHOOK_TEXT);
 	close(fd);
 }
