@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "account.h"
 
+#include "guard.h"
 #include "heapinfo.h"
 #include "process.h"
 
@@ -68,6 +69,8 @@ static void publish_row(struct mh_hot *h, struct mh_row *row)
 
 void mh_publish_alloc(struct mh_hot *h, struct mh_row *row)
 {
+	if (mh_unlikely(mh_guard_rate))
+		mh_guard_step(h, row);
 	publish_row(h, row);
 	if (h->tally & MH_TALLY_LOOK) {
 		step_net(h);
@@ -103,6 +106,8 @@ void mh_count_alloc_any(struct mh_hot *h, uint64_t owner, size_t size)
 	}
 	mh_row_add(&row->alloc_bytes, size);
 	mh_row_add(&row->alloc_calls, 1);
+	if (mh_unlikely(mh_guard_rate))
+		mh_guard_step(h, row);
 	count_large(h, row, (int64_t)size);
 	mh_heap_tick();
 }

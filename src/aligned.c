@@ -45,10 +45,8 @@ void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, struct mh_from 
 	if (mh_unlikely(!known_owner(h, from, fp, &owner)))
 		return mh_alloc_asked(size, meta, 0, from, fp);
 	start = mh_backend_memalign(align, align + size);
-	if (mh_unlikely(!start)) {
-		errno = ENOMEM;
-		return NULL;
-	}
+	if (mh_unlikely(!start))
+		return mh_oom(size, from.caller);
 	h = mh_hot;
 	mh_cookie_write(start + align, mh_cookie_w0(size, owner),
 			mh_cookie_key(meta, mh_secret));
@@ -71,7 +69,7 @@ int mh_free_aligned(void *block, uint64_t expected, size_t claimed)
 		return 0;
 	meta = mh_cookie_meta(mh_cookie(block), block, mh_secret);
 	w0 = mh_cookie(block)->w0;
-	if (((meta ^ expected) & 255) || !MH_META_ALIGN(meta) ||
+	if (((meta ^ expected) & (255 | MH_GUARDED)) || !MH_META_ALIGN(meta) ||
 	    (claimed != MH_ANY_SIZE && claimed != mh_cookie_size(w0)))
 		return 0;
 	mh_cookie_flip(block);

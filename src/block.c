@@ -5,55 +5,43 @@
 #include <errno.h>
 #include <string.h>
 
+#include "charge.h"
+#include "checks.h"
 #include "diag.h"
+#include "guard.h"
 #include "inspect.h"
+#include "no-memory.h"
 #include "owner.h"
 #include "process.h"
 #include "watch.h"
-
-static MH_COLD void *no_memory(void)
-{
-	errno = ENOMEM;
-	return NULL;
-}
-
-/* Write the cookie and count, with a hot line or without one. */
-static void *charge(struct mh_hot *h, uint64_t owner, void *block, size_t size,
-		    uint64_t meta)
-{
-	mh_cookie_write(block, mh_cookie_w0(size, owner), mh_cookie_key(meta, mh_secret));
-	if (h)
-		mh_count_alloc_any(h, owner, size);
-	else
-		mh_shared_alloc(owner, size);
-	return block;
-}
-
-static void credit(struct mh_hot *h, uint64_t owner, size_t size)
-{
-	if (h)
-		mh_count_free_any(h, owner, size);
-	else
-		mh_shared_free(owner, size);
-}
 
 /*
  * A block for this owner, counted.  An over-aligned one starts one alignment
  * before the user's pointer, and the cookie is the end of that room.
  */
-static void *make(struct mh_hot *h, uint64_t owner, size_t size, uint64_t meta, int zero)
+static void *make(struct mh_hot *h, uint64_t owner, size_t size, uint64_t meta, int zero,
+		  const void *caller)
 {
 	unsigned align = MH_META_ALIGN(meta);
 	size_t room = align ? (size_t)1 << align : MH_COOKIE_SIZE;
 	char *start;
+	void *block = NULL;
 
+	if (mh_check_level == MH_CHECK_STRICT || (mh_guard_rate && mh_guard_due(h)))
+		block = mh_guard_make(size, meta, zero, caller);
+	if (block)
+		return charge(h, owner, block, size, meta | MH_GUARDED);
+	if (mh_check_level) {
+		block = mh_check_make(h, size, meta, zero, caller);
+		return block ? charge(h, owner, block, size, meta) : mh_oom(size, caller);
+	}
 	if (align)
 		start = mh_backend_memalign(room, room + size);
 	else
 		start = zero ? mh_backend_calloc(size + room)
 			     : mh_backend_malloc(size + room);
 	if (!start)
-		return no_memory();
+		return mh_oom(size, caller);
 	return charge(h, owner, start + room, size, meta);
 }
 
@@ -66,7 +54,7 @@ static MH_COLD void *make_watched(struct mh_hot *h, uint64_t owner, size_t size,
 
 	if (grant == MH_REFUSED)
 		return no_memory();
-	block = make(h, owner, size, meta, zero);
+	block = make(h, owner, size, meta, zero, caller);
 	if (!block) {
 		if (grant == MH_GRANTED)
 			mh_limit_give_back(owner, size, 0);
@@ -91,15 +79,33 @@ static void *alloc(size_t size, uint64_t meta, int zero, struct mh_from from,
 		owner = mh_owner_now(h, from, fp, size);
 	if (mh_unlikely(mh_watched(owner)))
 		return make_watched(h, owner, size, meta, zero, from.caller);
-	return make(h, owner, size, meta, zero);
+	return make(h, owner, size, meta, zero, from.caller);
+}
+
+/* The caller is not known, or not by this thread; or there are checks. */
+void *mh_alloc_unsure(size_t size, uint64_t meta, int zero, struct mh_from from)
+{
+	uintptr_t fp = MH_FRAME_POINTER(from);
+
+	return size > MH_SIZE_MAX ? no_memory() : alloc(size, meta, zero, from, fp);
+}
+
+static MH_NOINLINE void *ask(size_t size, uint64_t meta, int zero, struct mh_from from)
+{
+	if (mh_check_level)
+		return mh_check_ask(size, meta, zero, from);
+	return mh_alloc_unsure(size, meta, zero, from);
 }
 
 void *mh_alloc_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
 {
 	uintptr_t fp = MH_FRAME_POINTER(from);
 	struct mh_hot *h = mh_hot;
-	const struct mh_site *site = mh_site_outside(h, from, fp);
+	const struct mh_site *site;
 
+	if (atomic_load_explicit(&h->current, MH_RELAXED) != MH_BY_CALLER)
+		return ask(size, meta, zero, from);
+	site = mh_site_outside(h, from, fp);
 	if (mh_unlikely(!site))
 		return mh_alloc_asked(size, meta, zero, from, fp);
 	return mh_alloc_charged(h, site->row, site->owner, size, meta, zero,
@@ -109,6 +115,12 @@ void *mh_alloc_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
 void *mh_alloc_asked(size_t size, uint64_t meta, int zero, struct mh_from from,
 		     uintptr_t fp)
 {
+	void *block = NULL;
+
+	if (mh_check_level && !MH_META_ALIGN(meta))
+		block = mh_check_alloc(size, meta, zero, from);
+	if (block)
+		return block;
 	if (size > MH_SIZE_MAX)
 		return no_memory();
 	return alloc(size, meta, zero, from, fp);
@@ -137,7 +149,7 @@ void *mh_alloc_large(size_t size, uint64_t meta, uint64_t owner, int zero)
 {
 	if (mh_unlikely(size > MH_SIZE_MAX))
 		return no_memory();
-	return make(mh_hot, owner, size, meta, zero);
+	return make(mh_hot, owner, size, meta, zero, __builtin_return_address(0));
 }
 
 /* A block made without alignment goes back.  The backend may set errno. */
@@ -182,19 +194,21 @@ void mh_free_large(void *block)
 	mh_release(block, mh_cookie_size(w0));
 }
 
-static void release(void *block, uint64_t meta, size_t size)
+void mh_let_go(struct mh_hot *h, void *block, uint64_t meta, size_t size,
+	       const void *caller)
 {
 	int saved = errno;
 
-	if (MH_META_ALIGN(meta))
+	if (mh_check_level || (meta & MH_GUARDED))
+		mh_check_retire(h, block, meta, size, caller);
+	else if (MH_META_ALIGN(meta))
 		mh_backend_free(mh_block_start(block, meta));
 	else
 		mh_release(block, size);
 	errno = saved;
 }
 
-static MH_COLD void free_cold(void *block, uint64_t expected, size_t claimed,
-			      const void *caller)
+void mh_free_unsure(void *block, uint64_t expected, size_t claimed, const void *caller)
 {
 	struct mh_hot *h = mh_attach();
 	uint64_t meta, w0;
@@ -207,6 +221,8 @@ static MH_COLD void free_cold(void *block, uint64_t expected, size_t claimed,
 		mh_warn_mismatch(block, meta, expected, caller);
 	else if (claimed != MH_ANY_SIZE && claimed != mh_cookie_size(w0))
 		mh_warn_size(block, claimed, expected, caller);
+	if (mh_check_level || (meta & MH_GUARDED))
+		mh_check_canary(block, mh_call_name(expected), caller);
 	if (mh_unlikely(mh_observed())) {
 		mh_observe_free(block, mh_cookie_size(w0), mh_cookie_owner(w0), caller);
 		h = mh_attach(); /* it may have forked */
@@ -215,122 +231,18 @@ static MH_COLD void free_cold(void *block, uint64_t expected, size_t claimed,
 	}
 	mh_cookie_flip(block);
 	credit(h, mh_cookie_owner(w0), mh_cookie_size(w0));
-	release(block, meta, mh_cookie_size(w0));
+	mh_let_go(h, block, meta, mh_cookie_size(w0), caller);
 }
 
 /* NULL is not rare enough to save registers for it. */
 void mh_free_cold(void *block, uint64_t expected, size_t claimed, const void *caller)
 {
-	if (block && !mh_free_aligned(block, expected, claimed))
-		free_cold(block, expected, claimed, caller);
-}
-
-/* The new block is counted first: nobody may see less than nothing. */
-static inline void *recharge(struct mh_hot *h, uint64_t w0, void *block, size_t size,
-			     uint64_t meta, enum mh_grant grant)
-{
-	size_t had = mh_cookie_size(w0);
-	uint64_t owner = mh_cookie_owner(w0);
-
-	if (mh_unlikely(grant == MH_GRANTED))
-		mh_limit_take_rest(owner, size, had);
-	charge(h, owner, block, size, meta);
-	credit(h, owner, had);
-	return block;
-}
-
-/* Another place for a block whose start the backend cannot keep. */
-static void *move(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, size_t size,
-		  enum mh_grant grant)
-{
-	size_t had = mh_cookie_size(w0);
-	char *start = mh_backend_malloc(size + MH_COOKIE_SIZE);
-
-	if (!start)
-		return NULL;
-	start += MH_COOKIE_SIZE;
-	memcpy(start, old, had < size ? had : size);
-	recharge(h, w0, start, size, MH_LIVE_MALLOC, grant);
-	mh_cookie_flip(old);
-	release(old, meta, had);
-	return start;
-}
-
-/*
- * The owner stays.  The old cookie says "freed" while the backend works: it
- * may move the block, and what it leaves behind must not look alive.
- */
-static inline __attribute__((always_inline)) void *
-resize(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, size_t size,
-       enum mh_grant grant)
-{
-	uint64_t kind = MH_META(MH_META_KIND(meta), MH_LIVE, 0);
-	char *start;
-
-	mh_cookie_flip(old);
-	start = mh_backend_realloc(mh_cookie(old), size + MH_COOKIE_SIZE);
-	if (!start) {
-		mh_cookie_flip(old);
-		return NULL;
-	}
-	return recharge(h, w0, start + MH_COOKIE_SIZE, size, kind, grant);
-}
-
-/*
- * Observers see a free and an allocation, as the counters do: the free before
- * another thread can get the address, and taken back if it came to nothing.
- */
-static MH_COLD void *realloc_watched(void *old, uint64_t meta, uint64_t w0, size_t size,
-				     const void *caller)
-{
-	size_t had = mh_cookie_size(w0);
-	uint64_t owner = mh_cookie_owner(w0);
-	enum mh_grant grant = mh_limit_take(owner, size, had, caller);
-	struct mh_hot *h;
-	void *block;
-
-	if (grant == MH_REFUSED)
-		return no_memory();
-	mh_observe_free(old, had, owner, caller);
-	h = mh_attach(); /* now: an observer may fork */
-	block = MH_META_ALIGN(meta) ? move(h, old, meta, w0, size, grant)
-				    : resize(h, old, meta, w0, size, grant);
-	if (!block) {
-		if (grant == MH_GRANTED)
-			mh_limit_give_back(owner, size, had);
-		mh_observe_alloc(old, had, owner, caller);
-		return NULL;
-	}
-	mh_observe_alloc(block, size, owner, caller);
-	if (grant == MH_GRANTED)
-		mh_limit_look(owner, size, had, caller);
-	return block;
-}
-
-void *mh_realloc(void *block, size_t size, struct mh_from from)
-{
-	struct mh_hot *h = mh_hot;
-	uint64_t meta, w0;
-
 	if (!block)
-		return mh_alloc(size, MH_LIVE_MALLOC, &from);
-	if (size == 0) { /* as glibc does */
-		mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, from.caller);
-		return NULL;
-	}
-	if (mh_unlikely(!h->rows))
-		h = mh_attach();
-	meta = mh_verify(block, "realloc()", from.caller);
-	if (!meta || size > MH_SIZE_MAX)
-		return no_memory();
-	w0 = mh_cookie(block)->w0;
-	if (MH_META_KIND(meta) != MEMHOOK_MALLOC)
-		mh_warn_mismatch(block, meta, MH_LIVE_MALLOC, from.caller);
-	if (mh_unlikely(mh_watched(mh_cookie_owner(w0))))
-		return realloc_watched(block, meta, w0, size, from.caller);
-	if (MH_META_ALIGN(meta))
-		return move(h, block, meta, w0, size, MH_NOT_LIMITED);
-	return resize(h, block, meta, w0, size, MH_NOT_LIMITED);
+		return;
+	if (mh_check_level)
+		mh_check_free(block, expected, claimed, caller);
+	else if (!mh_free_aligned(block, expected, claimed))
+		mh_free_unsure(block, expected, claimed, caller);
 }
 
 size_t mh_usable_size(void *block, const void *caller)

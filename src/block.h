@@ -12,6 +12,7 @@
 #include "backend.h"
 #include "cookie.h"
 #include "frame.h"
+#include "no-memory.h"
 #include "thread.h"
 
 /* The key of such cookies, ready-made for the two most frequent. */
@@ -86,7 +87,7 @@ mh_alloc_backend(size_t size, uint64_t meta, uint64_t owner, int zero)
 	start = zero ? mh_backend_calloc(size + MH_COOKIE_SIZE)
 		     : mh_backend_malloc(size + MH_COOKIE_SIZE);
 	if (mh_unlikely(!start))
-		return NULL;
+		return mh_oom(size, __builtin_return_address(0));
 	h = mh_hot;
 	block = start + MH_COOKIE_SIZE;
 	mh_cookie_write(block, mh_cookie_w0(size, owner), mh_key(h, meta));

@@ -48,7 +48,8 @@ enum mh_block_state { MH_LIVE = 1, MH_FREED = 2 };
 	((uint64_t)(kind) | (uint64_t)(state) << 4 | (uint64_t)(align) << 8)
 #define MH_META_KIND(m) ((unsigned)(m) & 15)
 #define MH_META_STATE(m) ((unsigned)(m) >> 4 & 15)
-#define MH_META_ALIGN(m) ((unsigned)(m) >> 8 & 255)
+#define MH_META_ALIGN(m) ((unsigned)(m) >> 8 & 63)
+#define MH_GUARDED UINT64_C(0x8000) /* guard.h: free() takes the cold way with it */
 
 /* What a caller of free, delete or delete[] expects. */
 #define MH_LIVE_MALLOC MH_META(MEMHOOK_MALLOC, MH_LIVE, 0)

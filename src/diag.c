@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "account.h"
+#include "checks.h"
 #include "cookie.h"
 #include "process.h"
 
@@ -84,12 +85,12 @@ static const char *maker(uint64_t meta)
 	}
 }
 
-static void put_caller(struct mh_line_out *o, const void *caller)
+void mh_put_at(struct mh_line_out *o, const char *what, const void *caller)
 {
 	struct dl_find_object found;
 	const char *name, *slash;
 
-	mh_put(o, ", called from ");
+	mh_put(o, what);
 	if (_dl_find_object((char *)caller - 1, &found)) {
 		mh_put(o, "0x");
 		mh_put_hex(o, (uintptr_t)caller);
@@ -102,18 +103,20 @@ static void put_caller(struct mh_line_out *o, const void *caller)
 	mh_put_hex(o, (uintptr_t)caller - found.dlfo_link_map->l_addr);
 }
 
-static void put_start(struct mh_line_out *o, const char *what, const char *call,
-		      const void *pointer)
+void mh_put_start(struct mh_line_out *o, const char *what, const char *call,
+		  const void *pointer)
 {
 	mh_put(o, "memhook: ");
 	mh_put(o, what);
-	mh_put(o, " in ");
-	mh_put(o, call);
+	if (call) {
+		mh_put(o, " in ");
+		mh_put(o, call);
+	}
 	mh_put(o, ": pointer 0x");
 	mh_put_hex(o, (uintptr_t)pointer);
 }
 
-static void put_owner(struct mh_line_out *o, uint64_t w0)
+void mh_put_block(struct mh_line_out *o, uint64_t w0)
 {
 	uint32_t row = mh_cookie_owner(w0);
 
@@ -124,7 +127,7 @@ static void put_owner(struct mh_line_out *o, uint64_t w0)
 	mh_put(o, "\"");
 }
 
-void mh_die(const char *what)
+void mh_say(const char *what)
 {
 	struct mh_line_out o = { .fd = STDERR_FILENO };
 
@@ -132,6 +135,11 @@ void mh_die(const char *what)
 	mh_put(&o, what);
 	mh_put(&o, "\n");
 	mh_put_end(&o);
+}
+
+void mh_die(const char *what)
+{
+	mh_say(what);
 	abort();
 }
 
@@ -140,9 +148,10 @@ void mh_die_block(const char *what, const char *call, const void *block, uint64_
 {
 	struct mh_line_out o = { .fd = STDERR_FILENO };
 
-	put_start(&o, what, call, block);
-	put_owner(&o, w0);
-	put_caller(&o, caller);
+	mh_put_start(&o, what, call, block);
+	mh_put_block(&o, w0);
+	mh_put_trace(&o, block);
+	mh_put_at(&o, ", called from ", caller);
 	mh_put(&o, "\n");
 	mh_put_end(&o);
 	abort();
@@ -159,8 +168,8 @@ void mh_die_pointer(const char *what, const char *call, const void *pointer,
 		if (atomic_exchange(&said, 1))
 			return;
 	}
-	put_start(&o, what, call, pointer);
-	put_caller(&o, caller);
+	mh_put_start(&o, what, call, pointer);
+	mh_put_at(&o, ", called from ", caller);
 	mh_put(&o, mh_settings.foreign_ignore
 			   ? " (passed over, and those that follow)\n"
 			   : " (MEMHOOK_FOREIGN=ignore passes over such pointers)\n");
@@ -169,12 +178,23 @@ void mh_die_pointer(const char *what, const char *call, const void *pointer,
 		abort();
 }
 
-static int first_mismatch(void)
+/* With checks there is no second one. */
+static int is_worth_saying(void)
 {
 	static _Atomic int said;
 
 	atomic_fetch_add_explicit(&mh_area->mismatched, 1, MH_RELAXED);
-	return !atomic_exchange(&said, 1);
+	return !atomic_exchange(&said, 1) || mh_check_level;
+}
+
+static void end_mismatch(struct mh_line_out *o, const void *block, const void *caller)
+{
+	mh_put_trace(o, block);
+	mh_put_at(o, ", called from ", caller);
+	mh_put(o, "\n");
+	mh_put_end(o);
+	if (mh_check_level)
+		abort();
 }
 
 void mh_warn_mismatch(const void *block, uint64_t meta, uint64_t expected,
@@ -182,15 +202,13 @@ void mh_warn_mismatch(const void *block, uint64_t meta, uint64_t expected,
 {
 	struct mh_line_out o = { .fd = STDERR_FILENO };
 
-	if (!first_mismatch())
+	if (!is_worth_saying())
 		return;
-	put_start(&o, "mismatched free", mh_call_name(expected), block);
-	put_owner(&o, mh_cookie(block)->w0);
+	mh_put_start(&o, "mismatched free", mh_call_name(expected), block);
+	mh_put_block(&o, mh_cookie(block)->w0);
 	mh_put(&o, ", allocated by ");
 	mh_put(&o, maker(meta));
-	put_caller(&o, caller);
-	mh_put(&o, "\n");
-	mh_put_end(&o);
+	end_mismatch(&o, block, caller);
 }
 
 void mh_warn_size(const void *block, size_t claimed, uint64_t expected,
@@ -198,14 +216,12 @@ void mh_warn_size(const void *block, size_t claimed, uint64_t expected,
 {
 	struct mh_line_out o = { .fd = STDERR_FILENO };
 
-	if (!first_mismatch())
+	if (!is_worth_saying())
 		return;
-	put_start(&o, "wrong size", mh_call_name(expected), block);
-	put_owner(&o, mh_cookie(block)->w0);
+	mh_put_start(&o, "wrong size", mh_call_name(expected), block);
+	mh_put_block(&o, mh_cookie(block)->w0);
 	mh_put(&o, ", freed as ");
 	mh_put_dec(&o, claimed);
 	mh_put(&o, " bytes");
-	put_caller(&o, caller);
-	mh_put(&o, "\n");
-	mh_put_end(&o);
+	end_mismatch(&o, block, caller);
 }

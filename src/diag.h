@@ -11,7 +11,7 @@
 struct mh_line_out {
 	int fd;
 	size_t used;
-	char buf[512];
+	char buf[768];
 };
 
 void mh_put(struct mh_line_out *o, const char *s);
@@ -21,6 +21,14 @@ void mh_put_end(struct mh_line_out *o);
 
 /* "free()", "operator delete" ... by what the caller expected. */
 const char *mh_call_name(uint64_t expected_meta);
+
+/* Parts of messages: each but the first begins with a comma. */
+void mh_put_start(struct mh_line_out *o, const char *what, const char *call,
+		  const void *pointer); /* call: NULL, found later */
+void mh_put_block(struct mh_line_out *o, uint64_t w0);
+void mh_put_at(struct mh_line_out *o, const char *what, const void *caller);
+
+void mh_say(const char *what); /* a line, and go on */
 
 /* Abort; mh_die_pointer returns where MEMHOOK_FOREIGN=ignore says so. */
 void mh_die_block(const char *what, const char *call, const void *block, uint64_t w0,

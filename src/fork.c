@@ -15,6 +15,7 @@
 #include "account.h"
 #include "backend.h"
 #include "diag.h"
+#include "guard.h"
 #include "object.h"
 #include "owner.h"
 #include "process.h"
@@ -123,14 +124,17 @@ static void prepare(void)
 	if (!mh_process_ready())
 		mh_process_start(); /* a child of _Fork that forks */
 	mh_owners_lock();
+	mh_guard_lock();
 	others = mh_threads_attached() > (mh_hot->rows ? 1 : 0);
 	take_copy();
 }
 
 static void in_parent(void)
 {
-	if (mh_process_ready())
-		mh_owners_unlock();
+	if (!mh_process_ready())
+		return;
+	mh_guard_unlock();
+	mh_owners_unlock();
 }
 
 static void in_child(void)

@@ -11,8 +11,10 @@
 #include "account.h"
 #include "backend.h"
 #include "diag.h"
+#include "guard.h"
 #include "owner.h"
 #include "process.h"
+#include "quarantine.h"
 #include "thread.h"
 #include "watch.h"
 
@@ -56,13 +58,21 @@ static uint64_t less(uint64_t n, uint64_t other)
 	return n > other ? n - other : 0;
 }
 
-/* The backend's, and freed blocks that our caches hold count as cached, too. */
+/*
+ * The backend's, and ours: freed blocks that our caches and the quarantine hold
+ * count as cached, guarded blocks have whole pages.
+ */
 static int heap_numbers(struct mh_heap *heap)
 {
 	int rc = mh_backend_numbers(heap);
 
-	if (mh_process_ready())
-		heap->cached += mh_caches_bytes();
+	if (mh_process_ready()) {
+		heap->cached += mh_caches_bytes() + mh_quarantine_bytes();
+		heap->allocated += mh_guard_bytes();
+		heap->active += mh_guard_bytes();
+		heap->resident += mh_guard_bytes();
+		heap->mapped += mh_guard_bytes();
+	}
 	if (heap->cached > heap->allocated)
 		heap->cached = heap->allocated; /* threads were at it */
 	return rc;

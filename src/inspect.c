@@ -10,6 +10,7 @@
 
 #include "cookie.h"
 #include "diag.h"
+#include "guard.h"
 #include "memhook.h"
 #include "owner.h"
 #include "process.h"
@@ -39,6 +40,8 @@ uint64_t mh_peek_meta(const void *block, uint64_t *w0)
 {
 	struct mh_cookie c;
 
+	if (mh_guard_has(block))
+		return mh_guard_meta(block, w0);
 	*w0 = 0;
 	if ((uintptr_t)block % MH_COOKIE_SIZE || (uintptr_t)block < 4096 ||
 	    mh_peek(mh_cookie(block), &c, sizeof(c)))
@@ -61,6 +64,8 @@ static uint64_t read_meta(const void *block, uint64_t *w0)
 	_Atomic uintptr_t *known = &known_page[page % KNOWN_PAGES];
 	uint64_t meta;
 
+	if (mh_guard_has(block))
+		return mh_guard_meta(block, w0);
 	/* relaxed: the table is a hint, a page stays what it is */
 	if (((uintptr_t)block & 4095) >= MH_COOKIE_SIZE ||
 	    atomic_load_explicit(known, memory_order_relaxed) == page) {
@@ -85,6 +90,8 @@ uint64_t mh_verify(const void *block, const char *call, const void *caller)
 	if (MH_META_STATE(meta) == MH_FREED)
 		mh_die_block("double free", call, block, w0, caller);
 	if (MH_META_STATE(meta) != MH_LIVE) {
+		if (mh_guard_has(block))
+			mh_die_guarded(block, call, caller);
 		mh_die_pointer("foreign pointer", call, block, caller);
 		return 0;
 	}

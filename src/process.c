@@ -13,12 +13,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "diag.h"
 #include "frame-check.h"
 #include "heapinfo.h"
 #include "memhook.h"
+#include "no-memory.h"
 #include "object.h"
 #include "owner.h"
+#include "quarantine.h"
 #include "report.h"
 #include "snapshot.h"
 #include "thread.h"
@@ -124,6 +127,8 @@ static void read_settings(void)
 	const char *report = secure_getenv("MEMHOOK_REPORT");
 
 	read_by();
+	mh_check_read();
+	mh_oom_read();
 	if (foreign && strcmp(foreign, "ignore") == 0)
 		mh_settings.foreign_ignore = 1;
 	if (report && strlen(report) < sizeof(mh_settings.report))
@@ -139,7 +144,7 @@ static void start_first(void)
 	find_program_name();
 	read_settings();
 	if (mh_segment_open() || mh_lines_map() || mh_owners_init() ||
-	    mh_fork_map_copy())
+	    mh_fork_map_copy() || mh_check_start() || mh_oom_start())
 		mh_die("no memory for the counters (address space limit too low?)");
 }
 
@@ -198,6 +203,8 @@ static void drop_preload(char *list)
 static void clean_environment(void)
 {
 	static const char *const ours[] = { "MEMHOOK_SEGMENT", "MEMHOOK_BY",
+					    "MEMHOOK_CHECK", "MEMHOOK_GUARD_RATE",
+					    "MEMHOOK_OOM_REPORT",
 					    "MEMHOOK_THROUGH", "MEMHOOK_FOLLOW" };
 	char *preload = secure_getenv("LD_PRELOAD");
 	size_t i;
@@ -253,6 +260,7 @@ __attribute__((destructor)) static void at_exit(void)
 {
 	if (!mh_process_ready())
 		return;
+	mh_quarantine_verify();
 	if (mh_settings.by_run || mh_settings.report[0])
 		mh_heap_publish();
 	if (mh_settings.check_frames)

@@ -16,6 +16,7 @@
 struct mh_proc {
 	_Atomic int ready;
 	pthread_mutex_t owners; /* owner table and its index */
+	pthread_mutex_t guards; /* slots of guarded blocks; taken after the other */
 };
 
 struct mh_settings {

@@ -205,25 +205,24 @@ void mh_maps_publish(void)
 	errno = saved;
 }
 
-int memhook_report(int fd, int format)
+static size_t room_size(uint32_t owners)
+{
+	return sizeof(struct own_maps) + (size_t)owners * sizeof(struct memhook_stats);
+}
+
+void *mh_report_room(void)
+{
+	void *p = mmap(NULL, room_size(mh_area->owners_max), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static int report_in(struct own_maps *own, uint32_t used, int fd, int format)
 {
 	struct mh_snapshot snap = { 0 };
-	struct own_maps *own;
 	struct mh_out out;
-	size_t size;
-	uint32_t used;
 
-	if (format != MEMHOOK_TEXT && format != MEMHOOK_JSON) {
-		errno = EINVAL;
-		return -1;
-	}
-	mh_attach();
-	mh_thread_owners_rename();
-	used = atomic_load(&mh_area->owners_used);
-	size = sizeof(*own) + (size_t)used * sizeof(*snap.owners);
-	own = map_private(size);
-	if (!own)
-		return -1;
 	snap.owners = (struct memhook_stats *)(own + 1);
 	collect(mh_area, &snap, used);
 	snap.consistent = collect(mh_area, &snap, used);
@@ -238,7 +237,32 @@ int memhook_report(int fd, int format)
 		mh_report_text(&out, &snap);
 	}
 	mh_out_flush(&out);
-	munmap(own, size);
-	errno = out.error ? out.error : errno;
-	return out.error ? -1 : 0;
+	return out.error;
+}
+
+int mh_report_in(void *room, int fd, int format)
+{
+	return report_in(room, atomic_load(&mh_area->owners_used), fd, format);
+}
+
+int memhook_report(int fd, int format)
+{
+	struct own_maps *own;
+	uint32_t used;
+	int error;
+
+	if (format != MEMHOOK_TEXT && format != MEMHOOK_JSON) {
+		errno = EINVAL;
+		return -1;
+	}
+	mh_attach();
+	mh_thread_owners_rename();
+	used = atomic_load(&mh_area->owners_used);
+	own = map_private(room_size(used));
+	if (!own)
+		return -1;
+	error = report_in(own, used, fd, format);
+	munmap(own, room_size(used));
+	errno = error ? error : errno;
+	return error ? -1 : 0;
 }

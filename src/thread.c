@@ -6,8 +6,10 @@
 #include <sys/mman.h>
 
 #include "account.h"
+#include "checks.h"
 #include "owner.h"
 #include "process.h"
+#include "quarantine.h"
 #include "ranges.h"
 #include "watch.h"
 
@@ -104,6 +106,7 @@ void mh_lines_wipe(void)
 		if (mh_shard_is_open(s))
 			memset(mh_line(s), 0, sizeof(struct mh_line));
 	}
+	mh_quarantine_wipe();
 }
 
 static struct mh_hot *attach(void)
@@ -159,6 +162,12 @@ struct mh_hot *mh_attach(void)
 	return h;
 }
 
+/* With checks `current` stays NULL, and malloc comes to ask: checks.h. */
+static struct mh_row *_Atomic *current_of(struct mh_hot *h)
+{
+	return mh_check_level ? &((struct mh_line *)h)->asked : &h->current;
+}
+
 /*
  * The shard keeps its numbers and goes to the next thread.  Destructors that
  * run after this one, and libc when it frees the thread's own memory, find
@@ -177,7 +186,7 @@ static void thread_exit(void *line)
 	if (mh_settings.by == MH_BY_THREAD)
 		mh_thread_owner_leave((uint32_t)((struct mh_line *)h)->home);
 	mh_hot = &no_line;
-	atomic_store_explicit(&h->current, NULL, MH_RELAXED);
+	atomic_store_explicit(current_of(h), NULL, MH_RELAXED);
 	atomic_store_explicit(&h->free_rows, NULL, MH_RELAXED);
 	atomic_store_explicit(&h->owner, 0, MH_RELAXED);
 	h->rows = NULL;
@@ -197,7 +206,7 @@ void mh_open_frees(struct mh_hot *h)
 {
 	atomic_store(&h->free_rows, h->rows);
 	/* After the store: pairs with mh_threads_watch(). */
-	if (mh_observed())
+	if (mh_observed() || mh_check_level)
 		atomic_store_explicit(&h->free_rows, NULL, MH_RELAXED);
 }
 
@@ -208,13 +217,14 @@ void mh_open_frees(struct mh_hot *h)
 static void apply_automatic(struct mh_hot *h)
 {
 	uint64_t home = ((struct mh_line *)h)->home;
+	struct mh_row *_Atomic *current = current_of(h);
 	int by_caller = mh_by_caller();
 
 	atomic_store(&h->owner, home);
-	atomic_store(&h->current, by_caller ? MH_BY_CALLER : &h->rows[home]);
+	atomic_store(current, by_caller ? MH_BY_CALLER : &h->rows[home]);
 	if (mh_owner_has_resolver() || mh_settings.check_frames || mh_observed() ||
 	    (by_caller && !mh_caller_is_current(h)))
-		atomic_store_explicit(&h->current, NULL, MH_RELAXED);
+		atomic_store_explicit(current, NULL, MH_RELAXED);
 }
 
 /*
@@ -225,6 +235,7 @@ static void apply_automatic(struct mh_hot *h)
  */
 int mh_apply_scope(struct mh_hot *h)
 {
+	struct mh_row *_Atomic *current = current_of(h);
 	memhook_owner scope = mh_scope;
 	uint64_t row = 0, was;
 	int stale = 0;
@@ -234,7 +245,7 @@ int mh_apply_scope(struct mh_hot *h)
 		if (row >= mh_area->owners_max)
 			row = 0;
 		was = atomic_load_explicit(&h->owner, MH_RELAXED);
-		atomic_store_explicit(&h->current, &h->rows[row], MH_RELAXED);
+		atomic_store_explicit(current, &h->rows[row], MH_RELAXED);
 		atomic_store_explicit(&h->owner, row, MH_RELAXED);
 		atomic_thread_fence(memory_order_seq_cst);
 		/* Retired since it was entered: pinned, and charged till the end. */
@@ -242,11 +253,11 @@ int mh_apply_scope(struct mh_hot *h)
 		    (was != row || !mh_owner_known(scope))) {
 			row = 0;
 			stale = 1;
-			atomic_store(&h->current, &h->rows[row]);
+			atomic_store(current, &h->rows[row]);
 			atomic_store(&h->owner, row);
 		}
 		if (mh_watched(row))
-			atomic_store_explicit(&h->current, NULL, MH_RELAXED);
+			atomic_store_explicit(current, NULL, MH_RELAXED);
 		return !stale;
 	}
 	apply_automatic(h);
@@ -269,7 +280,7 @@ void mh_threads_ask_again(void)
 	uint32_t s;
 
 	for_each_line(h, s)
-		atomic_store(&h->current, NULL);
+		atomic_store(current_of(h), NULL);
 }
 
 void mh_threads_watch(void)
@@ -280,7 +291,7 @@ void mh_threads_watch(void)
 	/* A thread that attaches now is seen here, or sees what is watched. */
 	atomic_thread_fence(memory_order_seq_cst);
 	for_each_line(h, s) {
-		atomic_store(&h->current, NULL);
+		atomic_store(current_of(h), NULL);
 		atomic_store(&h->free_rows, NULL);
 	}
 }

@@ -40,7 +40,8 @@ static void usage(FILE *to)
 	      "      --help              print this\n\n"
 	      "With CMD, as memhook run does:\n"
 	      RUN_USAGE_OWNERS
-	      RUN_USAGE_FOLLOW, to);
+	      RUN_USAGE_FOLLOW
+	      RUN_USAGE_CHECKS, to);
 }
 
 static void stop(int signal)
@@ -234,6 +235,11 @@ int record_main(int argc, char **argv)
 	if (names_a_process(o.command) && (o.by || o.through || o.follow)) {
 		complain("how owners are told was decided when process %s began:"
 			 " leave out --by, --through and --follow", o.command[0]);
+		return EXIT_USAGE;
+	}
+	if (names_a_process(o.command) && (o.check || o.guard_rate || o.oom_report)) {
+		complain("process %s runs already: leave out --check, --guard-rate and"
+			 " --oom-report", o.command[0]);
 		return EXIT_USAGE;
 	}
 	if (names_a_process(o.command))

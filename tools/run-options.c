@@ -20,6 +20,7 @@ static void usage(FILE *to)
 	      "  -f, --format=text|json  the report's format (default: text)\n"
 	      "  -o, --output=FILE       write it there, not to standard error\n"
 	      RUN_USAGE_FOLLOW
+	      RUN_USAGE_CHECKS
 	      "      --leaks             only what was never freed\n"
 	      "  -i, --interval=S        write the state every S seconds, too: a JSON\n"
 	      "                          object a line; needs --output\n"
@@ -48,6 +49,25 @@ static int parse_through(const char *text)
 	return -1;
 }
 
+static int parse_check(const char *text)
+{
+	if (strcmp(text, "off") == 0 || strcmp(text, "on") == 0 ||
+	    strcmp(text, "strict") == 0)
+		return 0;
+	complain("--check=%s: it is off, on or strict", text);
+	return -1;
+}
+
+static int parse_rate(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	if (digits && digits < 10 && !text[digits] && strtoul(text, NULL, 10))
+		return 0;
+	complain("--guard-rate=%s: it is a number from 1 to 999999999", text);
+	return -1;
+}
+
 /* Milliseconds, or 0 after a complaint. */
 static long parse_interval(const char *text)
 {
@@ -69,6 +89,15 @@ int run_option(int option, struct run_options *o)
 	case 'T':
 		o->through = optarg;
 		return parse_through(optarg);
+	case 'C':
+		o->check = optarg;
+		return parse_check(optarg);
+	case 'G':
+		o->guard_rate = optarg;
+		return parse_rate(optarg);
+	case 'M':
+		o->oom_report = optarg ? optarg : "";
+		return 0;
 	case 'i':
 		o->interval_ms = parse_interval(optarg);
 		return o->interval_ms ? 0 : -1;

@@ -41,6 +41,20 @@ static void set_preload(void)
 		setenv("LD_PRELOAD", library, 1);
 }
 
+/* CMD may be in another folder when it writes the file. */
+static void set_oom_report(const char *file)
+{
+	char here[PATH_MAX], *path;
+
+	if (!*file)
+		setenv("MEMHOOK_OOM_REPORT", "1", 1);
+	else if (*file != '/' && getcwd(here, sizeof(here)) &&
+		 asprintf(&path, "%s/%s", here, file) > 0)
+		setenv("MEMHOOK_OOM_REPORT", path, 1);
+	else
+		setenv("MEMHOOK_OOM_REPORT", file, 1);
+}
+
 static void set_environment(const struct run_options *o, int segment)
 {
 	char text[64];
@@ -50,6 +64,12 @@ static void set_environment(const struct run_options *o, int segment)
 	setenv("MEMHOOK_BY", o->by, 1);
 	if (o->through)
 		setenv("MEMHOOK_THROUGH", o->through, 1);
+	if (o->check)
+		setenv("MEMHOOK_CHECK", o->check, 1);
+	if (o->guard_rate)
+		setenv("MEMHOOK_GUARD_RATE", o->guard_rate, 1);
+	if (o->oom_report)
+		set_oom_report(o->oom_report);
 	unsetenv("MEMHOOK_SEGMENT");
 	unsetenv("MEMHOOK_FOLLOW");
 	if (o->follow)

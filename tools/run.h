@@ -17,6 +17,8 @@ extern const int run_signals[RUN_SIGNALS];
 struct run_options {
 	const char *by;
 	const char *through; /* NULL: the library's own list */
+	const char *check, *guard_rate; /* NULL: as in the environment */
+	const char *oom_report; /* likewise; "": on standard error */
 	int format;
 	const char *output;
 	long interval_ms; /* between snapshots; 0: none */
@@ -75,9 +77,11 @@ int run_parse(int argc, char **argv, struct run_options *o);
 /* What memhook record takes as well: getopt_long()'s tables, and --help. */
 #define RUN_LETTERS "b:i:o:"
 #define RUN_OPTIONS                                                              \
-	{ "by", 1, NULL, 'b' }, { "follow", 0, NULL, 'F' },                      \
+	{ "by", 1, NULL, 'b' }, { "check", 1, NULL, 'C' },                       \
+	{ "follow", 0, NULL, 'F' }, { "guard-rate", 1, NULL, 'G' },              \
 	{ "interval", 1, NULL, 'i' }, { "no-symbols", 0, NULL, 'S' },            \
-	{ "output", 1, NULL, 'o' }, { "through", 1, NULL, 'T' }
+	{ "oom-report", 2, NULL, 'M' }, { "output", 1, NULL, 'o' },              \
+	{ "through", 1, NULL, 'T' }
 #define RUN_USAGE_OWNERS                                                         \
 	"  -b, --by=library|thread|site|none\n"                                  \
 	"                          whom to charge outside of scopes: the calling\n" \
@@ -86,6 +90,12 @@ int run_parse(int argc, char **argv, struct run_options *o);
 	"      --through=LIST      charge the callers of these libraries, as in\n" \
 	"                          default,libfoo (default: libc, ld.so,\n"      \
 	"                          libstdc++, libglib-2.0; none: no library)\n"
+#define RUN_USAGE_CHECKS                                                         \
+	"      --check=off|on|strict\n"                                              \
+	"                          find misuse of memory: writes beyond blocks and\n" \
+	"                          after their free (on), any access (strict)\n" \
+	"      --guard-rate=N      any access beyond one block in N (with --check=off)\n" \
+	"      --oom-report[=FILE] when memory runs out, show who has it\n"
 #define RUN_USAGE_FOLLOW                                                         \
 	"      --follow            hook the programs that CMD starts, too\n"
 #define RUN_USAGE_SYMBOLS                                                        \

@@ -263,7 +263,7 @@ END_TEST
 START_TEST(lines_are_cut_not_overrun)
 {
 	struct mh_line_out o = { .used = 0 };
-	char text[600] = "";
+	char text[1024] = "";
 	int fd[2], i;
 
 	ck_assert_int_eq(pipe(fd), 0);

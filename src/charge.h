@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What block.c and realloc.c, where nobody is in a hurry, share. */
+#ifndef MH_CHARGE_H
+#define MH_CHARGE_H
+
+#include <errno.h>
+
+#include "block.h"
+#include "process.h"
+
+static inline void *no_memory(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* Write the cookie and count, with a hot line or without one. */
+static inline void *charge(struct mh_hot *h, uint64_t owner, void *block, size_t size,
+		    uint64_t meta)
+{
+	mh_cookie_write(block, mh_cookie_w0(size, owner), mh_cookie_key(meta, mh_secret));
+	if (h)
+		mh_count_alloc_any(h, owner, size);
+	else
+		mh_shared_alloc(owner, size);
+	return block;
+}
+
+static inline void credit(struct mh_hot *h, uint64_t owner, size_t size)
+{
+	if (h)
+		mh_count_free_any(h, owner, size);
+	else
+		mh_shared_free(owner, size);
+}
+
+/* block.c: a block that is counted as freed goes back, or into quarantine */
+void mh_let_go(struct mh_hot *h, void *block, uint64_t meta, size_t size,
+	       const void *caller);
+
+#endif /* MH_CHARGE_H */

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A fault in the stretch of guarded blocks is explained; then it goes its way:
+ * to the handler that was there before us, or to the end of the process by the
+ * very signal.  A program that installs a handler of its own later loses the
+ * explanation and nothing else.
+ */
+#include "guard.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "diag.h"
+
+static struct sigaction earlier[2]; /* of SIGSEGV and SIGBUS */
+
+enum access { TOUCHED, READ, WRITTEN };
+
+static enum access access_of(const ucontext_t *u)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	return u->uc_mcontext.gregs[REG_ERR] & 2 ? WRITTEN : READ;
+#else
+	(void)u;
+	return TOUCHED;
+#endif
+}
+
+static const void *place_of(const ucontext_t *u)
+{
+#if defined(__x86_64__)
+	return (void *)u->uc_mcontext.gregs[REG_RIP];
+#elif defined(__i386__)
+	return (void *)u->uc_mcontext.gregs[REG_EIP];
+#elif defined(__aarch64__)
+	return (void *)u->uc_mcontext.pc;
+#else
+	(void)u;
+	return NULL;
+#endif
+}
+
+static const char *name_of(const struct mh_guard *g, const char *at, enum access how)
+{
+	static const char *const names[][3] = {
+		{ "use after free", "read after free", "write after free" },
+		{ "underflow", "read underflow", "write underflow" },
+		{ "overflow", "read overflow", "write overflow" }
+	};
+
+	/* free() looks at the cookie first. */
+	if (!g->is_live && at < g->block && at >= g->block - MH_COOKIE_SIZE)
+		return "double free";
+	return names[!g->is_live ? 0 : at < g->block ? 1 : 2][how];
+}
+
+static void put_position(struct mh_line_out *o, const struct mh_guard *g, const char *at)
+{
+	const char *end = g->block + g->size;
+
+	mh_put(o, ", byte ");
+	mh_put_dec(o, (uint64_t)(at < g->block ? g->block - at :
+				 at < end ? at - g->block : at - end));
+	if (at < g->block)
+		mh_put(o, " before it");
+	else if (at >= end)
+		mh_put(o, " behind its end");
+}
+
+static void explain(const struct mh_guard *g, const char *at, const ucontext_t *u)
+{
+	struct mh_line_out o = { .fd = STDERR_FILENO };
+	uint64_t w0 = g->is_live ? mh_cookie(g->block)->w0 : g->w0;
+
+	mh_put_start(&o, name_of(g, at, access_of(u)), NULL, g->block);
+	mh_put_block(&o, w0);
+	put_position(&o, g, at);
+	mh_put_trace(&o, g->block);
+	if (place_of(u))
+		mh_put_at(&o, ", by ", place_of(u));
+	mh_put(&o, "\n");
+	mh_put_end(&o);
+}
+
+/* Nothing is done about it: the instruction is executed again, and faults. */
+static void fault(int number, siginfo_t *info, void *context)
+{
+	static _Atomic int said;
+	const char *at = info->si_addr;
+	const struct mh_guard *g;
+	int saved = errno;
+
+	if (info->si_code > 0 && mh_guard_has(at)) {
+		g = mh_guard_at(at);
+		if (g && !atomic_exchange(&said, 1))
+			explain(g, at, context);
+	}
+	sigaction(number, &earlier[number == SIGBUS], NULL);
+	if (info->si_code <= 0)
+		raise(number); /* somebody sent it: it does not come again */
+	errno = saved;
+}
+
+void mh_guard_watch(void)
+{
+	struct sigaction ours = { .sa_sigaction = fault,
+				  .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+
+	sigemptyset(&ours.sa_mask);
+	sigaction(SIGSEGV, &ours, &earlier[0]);
+	sigaction(SIGBUS, &ours, &earlier[1]);
+}

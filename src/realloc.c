@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Life of a block: it changes its size. */
+#include <string.h>
+
+#include "charge.h"
+#include "checks.h"
+#include "diag.h"
+#include "guard.h"
+#include "inspect.h"
+#include "no-memory.h"
+#include "watch.h"
+
+/* The new block is counted first: nobody may see less than nothing. */
+static inline void *recharge(struct mh_hot *h, uint64_t w0, void *block, size_t size,
+			     uint64_t meta, enum mh_grant grant)
+{
+	size_t had = mh_cookie_size(w0);
+	uint64_t owner = mh_cookie_owner(w0);
+
+	if (mh_unlikely(grant == MH_GRANTED))
+		mh_limit_take_rest(owner, size, had);
+	charge(h, owner, block, size, meta);
+	credit(h, owner, had);
+	return block;
+}
+
+/* A block but for its cookie, which is to have *meta. */
+static void *make_bare(struct mh_hot *h, size_t size, uint64_t *meta, const void *caller)
+{
+	char *start;
+
+	*meta = MH_LIVE_MALLOC;
+	if (mh_check_level == MH_CHECK_STRICT) {
+		start = mh_guard_make(size, *meta, 0, caller);
+		if (start) {
+			*meta |= MH_GUARDED;
+			return start;
+		}
+	}
+	if (mh_check_level)
+		return mh_check_make(h, size, *meta, 0, caller);
+	start = mh_backend_malloc(size + MH_COOKIE_SIZE);
+	return start ? start + MH_COOKIE_SIZE : NULL;
+}
+
+static int must_move(uint64_t meta)
+{
+	return MH_META_ALIGN(meta) || (meta & MH_GUARDED) || mh_check_level;
+}
+
+/*
+ * Another place for a block whose start the backend cannot keep; with checks
+ * for every block, so that who holds on to the old place is found out.
+ */
+static void *move(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, size_t size,
+		  enum mh_grant grant, const void *caller)
+{
+	size_t had = mh_cookie_size(w0);
+	uint64_t new_meta;
+	char *block = make_bare(h, size, &new_meta, caller);
+
+	if (!block)
+		return mh_oom(size, caller);
+	memcpy(block, old, had < size ? had : size);
+	recharge(h, w0, block, size, new_meta, grant);
+	mh_cookie_flip(old);
+	mh_let_go(h, old, meta, had, caller);
+	return block;
+}
+
+/*
+ * The owner stays.  The old cookie says "freed" while the backend works: it
+ * may move the block, and what it leaves behind must not look alive.
+ */
+static inline __attribute__((always_inline)) void *
+resize(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, size_t size,
+       enum mh_grant grant, const void *caller)
+{
+	uint64_t kind = MH_META(MH_META_KIND(meta), MH_LIVE, 0);
+	char *start;
+
+	mh_cookie_flip(old);
+	start = mh_backend_realloc(mh_cookie(old), size + MH_COOKIE_SIZE);
+	if (!start) {
+		mh_cookie_flip(old);
+		return mh_oom(size, caller);
+	}
+	return recharge(h, w0, start + MH_COOKIE_SIZE, size, kind, grant);
+}
+
+/*
+ * Observers see a free and an allocation, as the counters do: the free before
+ * another thread can get the address, and taken back if it came to nothing.
+ */
+static MH_COLD void *realloc_watched(void *old, uint64_t meta, uint64_t w0, size_t size,
+				     const void *caller)
+{
+	size_t had = mh_cookie_size(w0);
+	uint64_t owner = mh_cookie_owner(w0);
+	enum mh_grant grant = mh_limit_take(owner, size, had, caller);
+	struct mh_hot *h;
+	void *block;
+
+	if (grant == MH_REFUSED)
+		return no_memory();
+	mh_observe_free(old, had, owner, caller);
+	h = mh_attach(); /* now: an observer may fork */
+	block = must_move(meta) ? move(h, old, meta, w0, size, grant, caller)
+				: resize(h, old, meta, w0, size, grant, caller);
+	if (!block) {
+		if (grant == MH_GRANTED)
+			mh_limit_give_back(owner, size, had);
+		mh_observe_alloc(old, had, owner, caller);
+		return NULL;
+	}
+	mh_observe_alloc(block, size, owner, caller);
+	if (grant == MH_GRANTED)
+		mh_limit_look(owner, size, had, caller);
+	return block;
+}
+
+void *mh_realloc(void *block, size_t size, struct mh_from from)
+{
+	struct mh_hot *h = mh_hot;
+	uint64_t meta, w0;
+
+	if (!block)
+		return mh_alloc(size, MH_LIVE_MALLOC, &from);
+	if (size == 0) { /* as glibc does */
+		mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, from.caller);
+		return NULL;
+	}
+	if (mh_unlikely(!h->rows))
+		h = mh_attach();
+	meta = mh_verify(block, "realloc()", from.caller);
+	if (!meta || size > MH_SIZE_MAX)
+		return no_memory();
+	w0 = mh_cookie(block)->w0;
+	if (MH_META_KIND(meta) != MEMHOOK_MALLOC)
+		mh_warn_mismatch(block, meta, MH_LIVE_MALLOC, from.caller);
+	if (mh_check_level || (meta & MH_GUARDED))
+		mh_check_canary(block, "realloc()", from.caller);
+	if (mh_unlikely(mh_watched(mh_cookie_owner(w0))))
+		return realloc_watched(block, meta, w0, size, from.caller);
+	if (must_move(meta))
+		return move(h, block, meta, w0, size, MH_NOT_LIMITED, from.caller);
+	return resize(h, block, meta, w0, size, MH_NOT_LIMITED, from.caller);
+}
