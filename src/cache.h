@@ -70,8 +70,9 @@ struct mh_cache {
 /* MH_BIN_AT() by held bytes / 16, rounded up. */
 extern const uint16_t mh_bin_at[MH_HELD_MAX / 16 + 1];
 
-/* The bytes that a thread's cache may hold. */
+/* The bytes that a thread's cache may hold: by default, and at most. */
 #define MH_CACHE_ROOM (64 << 10)
+#define MH_CACHE_ROOM_MAX (1 << 20)
 
 /*
  * One word for two sums that change together, since each store that the next
@@ -84,19 +85,22 @@ extern const uint16_t mh_bin_at[MH_HELD_MAX / 16 + 1];
  */
 #define MH_TALLY_NET (UINT64_C(1) << 14)
 #define MH_TALLY_EMPTY(room) ((UINT64_C(1) << 31) - 1 - (uint64_t)(room))
-#define MH_TALLY_START (MH_TALLY_EMPTY(MH_CACHE_ROOM) << 32 | MH_TALLY_NET)
 #define MH_TALLY_FULL (UINT64_C(1) << 63)
 #define MH_TALLY_LOOK (MH_TALLY_FULL | UINT64_C(0xffff8000))
+
+static inline uint64_t mh_tally_start(uint32_t room)
+{
+	return MH_TALLY_EMPTY(room) << 32 | MH_TALLY_NET;
+}
 
 static inline int64_t mh_tally_net(uint64_t tally)
 {
 	return (int32_t)((uint32_t)tally - (uint32_t)MH_TALLY_NET);
 }
 
-static inline uint64_t mh_tally_cached(uint64_t tally)
+static inline uint64_t mh_tally_cached(uint64_t tally, uint32_t room)
 {
-	return ((tally - (uint64_t)mh_tally_net(tally)) >> 32) -
-	       MH_TALLY_EMPTY(MH_CACHE_ROOM);
+	return ((tally - (uint64_t)mh_tally_net(tally)) >> 32) - MH_TALLY_EMPTY(room);
 }
 
 void mh_cache_init(struct mh_cache *cache);

@@ -28,7 +28,7 @@
 
 struct mh_proc *mh_proc;
 struct mh_area *mh_area;
-struct mh_settings mh_settings;
+struct mh_settings mh_settings = { .cache_bytes = MH_CACHE_ROOM };
 uint64_t mh_secret;
 char mh_program[64];
 char mh_program_file[64];
@@ -121,6 +121,41 @@ static void read_by(void)
 		mh_settings.check_frames = strcmp(check, "abort") ? 1 : 2;
 }
 
+/* Digits, and K for KiB behind them.  What is too large for a word stays large. */
+static int read_bytes(const char *text, uint64_t *bytes)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -1;
+	*bytes = strtoull(text, &end, 10);
+	if (*end == 'K' && *bytes <= UINT64_MAX >> 10) {
+		*bytes <<= 10;
+		end++;
+	}
+	return *end ? -1 : 0;
+}
+
+static void read_cache(void)
+{
+	const char *cache = secure_getenv("MEMHOOK_CACHE");
+	struct mh_line_out o = { .fd = STDERR_FILENO };
+	uint64_t bytes;
+
+	if (!cache)
+		return;
+	if (read_bytes(cache, &bytes) == 0 && bytes <= MH_CACHE_ROOM_MAX) {
+		mh_settings.cache_bytes = (uint32_t)bytes;
+		return;
+	}
+	mh_put(&o, "memhook: MEMHOOK_CACHE: not a number of bytes from 0 to ");
+	mh_put_dec(&o, MH_CACHE_ROOM_MAX);
+	mh_put(&o, ": it stays at ");
+	mh_put_dec(&o, mh_settings.cache_bytes);
+	mh_put(&o, "\n");
+	mh_put_end(&o);
+}
+
 static void read_settings(void)
 {
 	const char *foreign = secure_getenv("MEMHOOK_FOREIGN");
@@ -129,6 +164,7 @@ static void read_settings(void)
 	read_by();
 	mh_check_read();
 	mh_oom_read();
+	read_cache();
 	if (foreign && strcmp(foreign, "ignore") == 0)
 		mh_settings.foreign_ignore = 1;
 	if (report && strlen(report) < sizeof(mh_settings.report))

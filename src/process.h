@@ -25,6 +25,7 @@ struct mh_settings {
 	int check_frames; /* 1: compare each step outwards with the unwinder's; 2: or abort */
 	int by_run;       /* `memhook run` made the segment */
 	int follow;       /* ... and wants exec'ed programs too */
+	uint32_t cache_bytes; /* of freed blocks that a thread may keep; 0: none */
 	char report[256]; /* file for a report at exit; "": none */
 	int report_pid;   /* the process that writes it */
 };

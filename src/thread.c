@@ -126,7 +126,7 @@ static struct mh_hot *attach(void)
 	((struct mh_line *)h)->shard = s;
 	h->key[0] = mh_cookie_key(MH_LIVE_MALLOC, mh_secret);
 	h->key[1] = mh_cookie_key(MH_LIVE_NEW, mh_secret);
-	h->tally = MH_TALLY_START;
+	h->tally = mh_tally_start(mh_settings.cache_bytes);
 	h->look = MH_TALLY_LOOK;
 	((struct mh_line *)h)->resolved = MEMHOOK_AUTO;
 	((struct mh_line *)h)->home = MH_NOBODY;
@@ -325,7 +325,7 @@ uint64_t mh_caches_bytes(void)
 	uint32_t s;
 
 	for_each_line(h, s)
-		bytes += mh_tally_cached(h->tally);
+		bytes += mh_tally_cached(h->tally, mh_settings.cache_bytes);
 	return bytes;
 }
 

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the threads' caches of freed blocks may hold: the default, other
+ * budgets, none; what bad values are told; what a thread's end, malloc_trim
+ * and fork leave.  Linked with the archive, to ask for the caches alone.
+ */
+#include <malloc.h>
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../common.h"
+#include "cache.h"
+#include "process.h"
+#include "thread.h"
+
+static uint64_t cached(const struct mh_hot *h)
+{
+	return mh_tally_cached(h->tally, mh_settings.cache_bytes);
+}
+
+static void many(size_t size)
+{
+	static __thread void *block[100];
+	size_t i;
+
+	for (i = 0; i < 100; i++)
+		block[i] = malloc(opaque(size));
+	for (i = 0; i < 100; i++)
+		free(block[i]);
+}
+
+/*
+ * More than the calling thread's cache takes, of every size it has.  Whenever
+ * it is full, the half of it goes.
+ */
+static void *fill(void *arg)
+{
+	size_t size;
+
+	for (size = 0; size <= MH_CACHED_MAX; size += 16 + size / 8)
+		many(size);
+	many(1000);
+	many(500);
+	return arg;
+}
+
+struct answer {
+	uint64_t held;  /* by the caches of a process that freed much */
+	char said[512];
+};
+
+/* Another process, since the setting is read at its start. */
+static struct answer with_budget(const char *budget)
+{
+	char *argv[] = { "caches", "held", NULL };
+	int out[2], err[2], status;
+	struct answer a = { 0 };
+	ssize_t n;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(out) | pipe(err), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(out[1], STDOUT_FILENO);
+		dup2(err[1], STDERR_FILENO);
+		if (budget)
+			setenv("MEMHOOK_CACHE", budget, 1);
+		else
+			unsetenv("MEMHOOK_CACHE");
+		execv("/proc/self/exe", argv);
+		_exit(127);
+	}
+	close(out[1]);
+	close(err[1]);
+	ck_assert_int_eq(read(out[0], &a.held, sizeof(a.held)), sizeof(a.held));
+	n = read(err[0], a.said, sizeof(a.said) - 1);
+	a.said[n > 0 ? n : 0] = '\0';
+	close(out[0]);
+	close(err[0]);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	return a;
+}
+
+/* In main(), before Check: one thread, one cache. */
+static int say_what_is_held(void)
+{
+	uint64_t held;
+
+	fill(NULL);
+	held = mh_caches_bytes();
+	return write(STDOUT_FILENO, &held, sizeof(held)) != sizeof(held);
+}
+
+START_TEST(budgets)
+{
+	static const struct {
+		const char *budget;
+		uint64_t most;
+	} want[] = {
+		{ NULL, 65536 }, { "65536", 65536 }, { "64K", 65536 }, { "0", 0 },
+		{ "4096", 4096 }, { "8K", 8192 }, { "200000", 200000 },
+		{ "1024K", 1048576 }, { "1048576", 1048576 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(want) / sizeof(*want); i++) {
+		struct answer a = with_budget(want[i].budget);
+
+		ck_assert_str_eq(a.said, "");
+		ck_assert_uint_le(a.held, want[i].most);
+		/* Whole blocks, in proportion: but it is used. */
+		ck_assert_uint_ge(a.held, want[i].most / 4);
+	}
+}
+END_TEST
+
+START_TEST(bad_budgets_are_named_and_passed_over)
+{
+	static const char *const bad[] = { "", "-1", "1048577", "1025K", "64k", "64KB", " 5",
+					   "lots", "18446744073709551616",
+					   "18014398509481984K" };
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct answer a = with_budget(bad[i]);
+
+		ck_assert_str_eq(a.said,
+				 "memhook: MEMHOOK_CACHE: not a number of bytes from 0 to "
+				 "1048576: it stays at 65536\n");
+		ck_assert_uint_gt(a.held, 16384);
+		ck_assert_uint_le(a.held, 65536);
+	}
+}
+END_TEST
+
+static void *fill_mine(void *arg)
+{
+	struct mh_hot **mine = arg;
+
+	fill(NULL);
+	*mine = mh_hot;
+	return cached(*mine) > 16384 ? arg : NULL;
+}
+
+START_TEST(a_threads_end_returns_them)
+{
+	struct mh_hot *theirs = NULL;
+	void *was_full;
+	pthread_t t;
+
+	pthread_create(&t, NULL, fill_mine, &theirs);
+	pthread_join(t, &was_full);
+	ck_assert_ptr_nonnull(was_full);
+	ck_assert_ptr_ne(theirs, mh_attach());
+	ck_assert_uint_eq(cached(theirs), 0);
+}
+END_TEST
+
+START_TEST(trim_empties_the_callers)
+{
+	uint64_t full, empty;
+
+	fill(NULL);
+	full = mh_caches_bytes();
+	malloc_trim(0);
+	empty = mh_caches_bytes();
+	ck_assert_uint_gt(full, 16384);
+	ck_assert_uint_eq(empty, 0);
+}
+END_TEST
+
+START_TEST(a_child_has_none)
+{
+	int status;
+	pid_t pid;
+
+	fill(NULL);
+	ck_assert_uint_gt(mh_caches_bytes(), 16384);
+	pid = fork();
+	if (pid == 0) {
+		if (cached(mh_attach()) != 0)
+			_exit(1);
+		fill(NULL);
+		if (mh_caches_bytes() < 16384 || mh_caches_bytes() > 65536)
+			_exit(2);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+	TCase *c;
+
+	if (argc > 1 && strcmp(argv[1], "held") == 0)
+		return say_what_is_held();
+	c = tcase_create("caches");
+	tcase_add_test(c, budgets);
+	tcase_add_test(c, bad_budgets_are_named_and_passed_over);
+	tcase_add_test(c, a_threads_end_returns_them);
+	tcase_add_test(c, trim_empties_the_callers);
+	tcase_add_test(c, a_child_has_none);
+	return run_case(c);
+}
