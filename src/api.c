@@ -6,6 +6,7 @@
 
 #include "account.h"
 #include "block.h"
+#include "heapinfo.h"
 #include "memhook.h"
 #include "owner.h"
 #include "process.h"
@@ -99,10 +100,12 @@ int memhook_transfer(void *block, memhook_owner to)
 	mh_attach();
 	/* Under the lock no row changes hands between the check and the charge. */
 	mh_owners_lock();
+	mh_heap_not_now = 1;
 	if (!mh_owner_current(to))
 		error = ESRCH;
 	else if (mh_move_owner(block, mh_owner_row(to)))
 		error = EINVAL;
+	mh_heap_not_now = 0;
 	mh_owners_unlock();
 	if (!error && mh_limited(mh_owner_row(to)))
 		mh_limit_look(mh_owner_row(to), mh_cookie_size(mh_cookie(block)->w0), 0,

@@ -102,6 +102,8 @@ void mh_heap_publish(void)
 	errno = saved;
 }
 
+__thread char mh_heap_not_now;
+
 static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec t;
@@ -148,6 +150,8 @@ void mh_heap_tick(void)
 	uint64_t last = get(&tick.last_ns), now = live(), wait = wait_ns(now);
 	uint64_t now_ns, began;
 
+	if (mh_heap_not_now)
+		return;
 	/* The coarse one is cheaper, and good enough for what is not urgent. */
 	now_ns = clock_ns(wait < TICK_NS ? CLOCK_MONOTONIC : CLOCK_MONOTONIC_COARSE);
 

@@ -17,6 +17,14 @@ void mh_heap_publish(void);
 void mh_heap_tick(void);
 void mh_heap_tick_freed(void); /* after a free */
 
+/*
+ * 1 while this thread holds the owners' lock and counts: then neither does
+ * anything.  Fork takes the backend's locks before that one, and they would
+ * take them after it.
+ */
+extern __thread char mh_heap_not_now __attribute__((visibility("hidden"),
+						    tls_model("initial-exec")));
+
 /* Resident bytes of this process now; 0: not known. */
 uint64_t mh_read_rss(void);
 

@@ -214,6 +214,50 @@ START_TEST(fork_while_threads_allocate)
 }
 END_TEST
 
+static void *hand_over(void *arg)
+{
+	memhook_owner other = memhook_owner_create("fork-transfer");
+	void *large = malloc(1 << 21);
+
+	while (!atomic_load(&stop)) {
+		memhook_transfer(large, other);
+		memhook_transfer(large, owner);
+	}
+	free(large);
+	return arg;
+}
+
+/*
+ * Fork takes the backend's locks before ours: nobody may want the backend's
+ * who has ours, be it for the numbers that it publishes now and then.
+ */
+START_TEST(fork_while_owners_change)
+{
+	pthread_t t[2];
+	int i, before;
+
+	owner = fresh_owner("fork-owners");
+	atomic_store(&stop, 0);
+	alarm(100); /* who waits for ever */
+	for (i = 0; i < 2; i++)
+		pthread_create(&t[i], NULL, hand_over, NULL);
+	before = (int)stats_of(owner).alloc_calls;
+	for (i = 0; i < 200; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(0);
+		reap(pid);
+	}
+	atomic_store(&stop, 1);
+	for (i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+	alarm(0);
+	ck_assert_int_gt((int)stats_of(owner).alloc_calls, before);
+	ck_holds(owner, 0, 0);
+}
+END_TEST
+
 START_TEST(children_without_handlers)
 {
 	pid_t pid;
@@ -293,6 +337,7 @@ int main(void)
 	tcase_add_test(c, a_child_stays_in_its_parents_scope);
 	tcase_add_test(c, a_child_stays_in_a_retired_scope);
 	tcase_add_test(c, fork_while_threads_allocate);
+	tcase_add_test(c, fork_while_owners_change);
 	tcase_add_test(c, children_without_handlers);
 	tcase_add_test(c, children_that_become_something_else);
 	tcase_add_test(c, a_child_after_all_descriptors_were_closed);
