@@ -91,13 +91,16 @@ static void fill(struct mh_area *area, struct mh_area *parents)
 void mh_fork_adopt(int exactly)
 {
 	struct mh_area *parents = mh_area, *area;
-	int inexact = !exactly || others;
+	int inexact = !exactly || others, unreadable;
 	uint64_t bound = 0;
 
-	if (exactly)
-		bound = others ? moved_since() : 0;
-	else
+	unreadable = mh_segment_inherit_shards(inexact);
+	if (unreadable && !exactly)
+		mh_die("no memory for a look at the parent's counters");
+	if (!exactly)
 		take_copy();
+	else if (others && !unreadable)
+		bound = moved_since();
 	mh_segment_drop_shards(parents);
 	area = mh_segment_claim();
 	if (!area)

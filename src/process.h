@@ -65,6 +65,7 @@ int mh_segment_handed(void);
 /* segment.c: the area and its parts */
 int mh_segment_open(void);            /* first process: 0, or -1 and a private area */
 struct mh_area *mh_segment_claim(void); /* another area, for a forked child */
+int mh_segment_inherit_shards(int to_be_read); /* in a child; -1: cannot be read */
 void mh_segment_drop_shards(struct mh_area *parents);
 void mh_segment_drop(struct mh_area *parents);
 void mh_segment_goodbye(void);

@@ -217,13 +217,11 @@ static void name_rows(struct mh_area *area)
 
 static struct mh_area *shared_area(const struct mh_area *layout)
 {
+	uint64_t namespace = mh_pid_namespace();
 	struct mh_area *area;
-	uint64_t namespace;
-	struct stat ns;
 	int used_before;
 	uint32_t i;
 
-	namespace = stat("/proc/self/ns/pid", &ns) ? 0 : ns.st_ino;
 	i = mh_slot_take(namespace, &used_before);
 	if (i == UINT32_MAX)
 		return NULL;
@@ -276,6 +274,33 @@ struct mh_area *mh_segment_claim(void)
 	return area;
 }
 
+/*
+ * A child does not inherit what is in the file: see map_chunk().  To read its
+ * parent's counters it maps them again, maybe elsewhere.
+ */
+int mh_segment_inherit_shards(int to_be_read)
+{
+	size_t size = MH_CHUNK * mh_area->shard_stride;
+	int failed = 0;
+	unsigned c;
+
+	for (c = 0; c < MH_CHUNKS && my_slot; c++) {
+		char *chunk = NULL;
+
+		if (!atomic_load(&mh_chunks[c]))
+			continue;
+		if (to_be_read && !failed)
+			chunk = map_own(mh_area->shards_offset + c * size, size);
+		if (chunk && mprotect(chunk, size, PROT_READ)) {
+			unmap_own(chunk, size);
+			chunk = NULL;
+		}
+		failed |= to_be_read && !chunk;
+		atomic_store(&mh_chunks[c], chunk);
+	}
+	return failed ? -1 : 0;
+}
+
 /* First of all the largest part, to make room for the child's own. */
 void mh_segment_drop_shards(struct mh_area *parents)
 {
@@ -325,7 +350,11 @@ void mh_segment_goodbye(void)
 		atomic_store(&my_slot->state, MH_SLOT_EXITED);
 }
 
-/* Two threads may map the same chunk: one of them keeps it. */
+/*
+ * Two threads may map the same chunk: one of them keeps it.  Fork passes over
+ * it: 64 threads' shards are 130 mappings, since their first pages are dumped
+ * and the others are not, and a child wants none of them but for a look.
+ */
 static int map_chunk(uint32_t c)
 {
 	size_t size = MH_CHUNK * mh_area->shard_stride;
@@ -338,6 +367,8 @@ static int map_chunk(uint32_t c)
 		return -1;
 	madvise(chunk, size, MADV_DONTDUMP);
 	madvise(chunk, size, MADV_NOHUGEPAGE);
+	if (my_slot)
+		madvise(chunk, size, MADV_DONTFORK);
 	if (!atomic_compare_exchange_strong(&mh_chunks[c], &none, chunk))
 		unmap_own(chunk, size);
 	return 0;

@@ -4,11 +4,30 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Dead workers' areas that a run keeps for its report before reusing them. */
 #define KEEP_DEAD 512
 
 struct mh_run *mh_run;
+
+/*
+ * A child that sees its parent by its number is in its parent's namespace:
+ * it would be 0 otherwise.  A new process's folder in /proc takes as long to
+ * look into as all else about a slot.
+ */
+uint64_t mh_pid_namespace(void)
+{
+	static uint64_t namespace;
+	static pid_t found_by;
+	struct stat ns;
+
+	if (!namespace || getppid() != found_by)
+		namespace = stat("/proc/self/ns/pid", &ns) ? 0 : ns.st_ino;
+	found_by = getpid();
+	return namespace;
+}
 
 static int reusable(struct mh_slot *slot, uint64_t namespace)
 {

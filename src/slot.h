@@ -11,6 +11,8 @@ static inline struct mh_slot *mh_slots(void)
 	return (struct mh_slot *)((char *)mh_run + mh_run->slots_offset);
 }
 
+uint64_t mh_pid_namespace(void); /* 0: not known */
+
 /*
  * A slot for this process, state MH_SLOT_CLAIMED; UINT32_MAX when there is
  * none.  *used_before: its area holds another process's numbers.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Children: by fork, _Fork, clone, vfork and posix_spawn. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -328,6 +329,84 @@ START_TEST(a_child_after_all_descriptors_were_closed)
 }
 END_TEST
 
+#define SLEEPERS 40 /* shards of three chunks */
+static pthread_barrier_t asleep, awake;
+
+static void *hold_one(void *arg)
+{
+	void *block;
+	MEMHOOK_SCOPE(owner);
+
+	block = malloc(100);
+	pthread_barrier_wait(&asleep);
+	pthread_barrier_wait(&awake);
+	free(block);
+	return arg;
+}
+
+/* Mappings of the segment; nothing here allocates. */
+static int segment_mappings(void)
+{
+	static char text[1 << 20];
+	int fd = open("/proc/self/maps", O_RDONLY), n = 0;
+	size_t used = 0;
+	ssize_t got;
+	char *at;
+
+	while ((got = read(fd, text + used, sizeof(text) - 1 - used)) > 0)
+		used += (size_t)got;
+	close(fd);
+	text[used] = '\0';
+	for (at = text; (at = strstr(at, "/memfd:memhook")); at++)
+		n++;
+	return n;
+}
+
+/* As a child without handlers finds them, with and without a descriptor. */
+static int reads_its_parents_shards(int closed)
+{
+	struct memhook_stats s = { .size = sizeof(s) };
+
+	if (segment_mappings() > 12)
+		return 1;
+	if (closed)
+		closefrom(3);
+	if (memhook_stats(owner, &s) || s.live_bytes != 100 * SLEEPERS)
+		return 2;
+	return segment_mappings() > 14 ? 3 : 0;
+}
+
+START_TEST(threads_shards_are_not_inherited)
+{
+	pthread_t t[SLEEPERS];
+	int i, mappings;
+	pid_t pid;
+
+	owner = fresh_owner("fork-shards");
+	pthread_barrier_init(&asleep, NULL, SLEEPERS + 1);
+	pthread_barrier_init(&awake, NULL, SLEEPERS + 1);
+	for (i = 0; i < SLEEPERS; i++)
+		pthread_create(&t[i], NULL, hold_one, NULL);
+	pthread_barrier_wait(&asleep);
+	mappings = segment_mappings(); /* none without memfd: outside.sh */
+	ck_assert(mappings == 0 || mappings > SLEEPERS);
+	for (i = 0; i < 2; i++) {
+		pid = _Fork();
+		if (pid == 0)
+			_exit(reads_its_parents_shards(i));
+		reap(pid);
+		pid = fork();
+		if (pid == 0)
+			_exit(reads_its_parents_shards(i));
+		reap(pid);
+	}
+	pthread_barrier_wait(&awake);
+	for (i = 0; i < SLEEPERS; i++)
+		pthread_join(t[i], NULL);
+	ck_holds(owner, 0, 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *c = tcase_create("fork");
@@ -341,5 +420,6 @@ int main(void)
 	tcase_add_test(c, children_without_handlers);
 	tcase_add_test(c, children_that_become_something_else);
 	tcase_add_test(c, a_child_after_all_descriptors_were_closed);
+	tcase_add_test(c, threads_shards_are_not_inherited);
 	return run_case(c);
 }
