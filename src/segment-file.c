@@ -11,7 +11,7 @@
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
 #endif
 
-#define SLOTS_OFFSET 4096
+#define SLOTS_OFFSET 128                   /* few processes: one page for all */
 #define TABLE_ALIGN UINT64_C(65536)        /* the largest page size there is */
 #define SHARD_ALIGN (UINT64_C(2) << 20)
 #define HIGH_FD 900                        /* out of the program's way */
@@ -78,6 +78,8 @@ static uint32_t areas_allowed(void)
 		areas /= 16;
 	return areas;
 }
+
+_Static_assert(sizeof(struct mh_run) <= SLOTS_OFFSET, "the head of the file");
 
 static int new_file(void)
 {
