@@ -118,8 +118,9 @@ static struct mh_hot *attach(void)
 		return NULL;
 	h = mh_line(s);
 	/* The shard last: that it is open tells others that its line is. */
-	if (mprotect(line_pages(s), MH_LINE_STRIDE, PROT_READ | PROT_WRITE) ||
-	    mh_shard_open(s)) {
+	if (!mh_shard_is_open(s) &&
+	    (mprotect(line_pages(s), MH_LINE_STRIDE, PROT_READ | PROT_WRITE) ||
+	     mh_shard_open(s))) {
 		leave_shard(s);
 		return NULL;
 	}
