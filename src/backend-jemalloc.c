@@ -45,11 +45,16 @@ int mh_backend_numbers(struct mh_heap *heap)
 	return 0;
 }
 
+void mh_backend_flush(void)
+{
+	memhook_je_mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+}
+
 int mh_backend_trim(void)
 {
 	struct mh_heap heap = { 0 };
 
-	memhook_je_mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+	mh_backend_flush();
 	mh_backend_numbers(&heap);
 	memhook_je_mallctl(PURGE_ALL, NULL, NULL, NULL, 0);
 	return heap.dirty > 0;

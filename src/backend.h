@@ -54,6 +54,7 @@ struct mh_heap {
 };
 
 int mh_backend_numbers(struct mh_heap *heap); /* 0, or -1: not known */
+void mh_backend_flush(void); /* this thread's cache in the backend */
 int mh_backend_trim(void); /* 1 when there was something to give back */
 
 /* backend-fork.c: first of all in a forked child, before the backend's own handler */

@@ -273,11 +273,9 @@ EXPORT int mallopt(int parameter, int value)
 
 EXPORT int malloc_trim(size_t pad)
 {
-	struct mh_hot *h = mh_attach();
-
 	(void)pad;
-	if (h)
-		h->tally -= mh_cache_flush(mh_cache(h));
+	mh_attach();
+	mh_threads_trim();
 	return mh_backend_trim();
 }
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "account.h"
+#include "backend.h"
 #include "checks.h"
 #include "owner.h"
 #include "process.h"
@@ -24,6 +25,7 @@ static __thread char ending __attribute__((tls_model("initial-exec")));
 static char *lines; /* mh_proc lies where the line of shard 0 would */
 static pthread_key_t exit_key;
 static int have_exit_key;
+static _Atomic uint32_t trims; /* calls of malloc_trim() */
 
 static char *line_pages(uint32_t shard)
 {
@@ -131,6 +133,7 @@ static struct mh_hot *attach(void)
 	h->look = MH_TALLY_LOOK;
 	((struct mh_line *)h)->resolved = MEMHOOK_AUTO;
 	((struct mh_line *)h)->home = MH_NOBODY;
+	((struct mh_line *)h)->trims = atomic_load(&trims); /* it is empty */
 	mh_cache_init(mh_cache(h));
 	h->rows = mh_shard(s);
 	mh_hot = h;
@@ -203,12 +206,28 @@ int mh_threads_init(void)
 	return have_exit_key ? 0 : -1;
 }
 
+/* Only its own thread may empty a cache: this is the first free that it asks for. */
+static void trim_if_asked(struct mh_hot *h)
+{
+	struct mh_line *line = (struct mh_line *)h;
+	uint32_t asked = atomic_load(&trims);
+	int saved = errno;
+
+	if (line->trims == asked)
+		return;
+	line->trims = asked;
+	h->tally -= mh_cache_flush(mh_cache(h));
+	mh_backend_flush();
+	errno = saved;
+}
+
 void mh_open_frees(struct mh_hot *h)
 {
 	atomic_store(&h->free_rows, h->rows);
-	/* After the store: pairs with mh_threads_watch(). */
+	/* After the store: pairs with mh_threads_watch() and mh_threads_trim(). */
 	if (mh_observed() || mh_check_level)
 		atomic_store_explicit(&h->free_rows, NULL, MH_RELAXED);
+	trim_if_asked(h);
 }
 
 /*
@@ -295,6 +314,18 @@ void mh_threads_watch(void)
 		atomic_store(current_of(h), NULL);
 		atomic_store(&h->free_rows, NULL);
 	}
+}
+
+void mh_threads_trim(void)
+{
+	struct mh_hot *h;
+	uint32_t s;
+
+	atomic_fetch_add(&trims, 1);
+	for_each_line(h, s)
+		atomic_store(&h->free_rows, NULL);
+	if (mh_hot->rows)
+		mh_open_frees(mh_hot);
 }
 
 int mh_threads_observe(uint32_t observer)

@@ -44,6 +44,7 @@ struct mh_line {
 	uint64_t home;          /* row outside of scopes: by thread, its own */
 	uint64_t generation;    /* of `sites`; 0: they are empty (caller.c) */
 	_Atomic uint32_t observing; /* observer that this thread is in: observe.c */
+	uint32_t trims;         /* of malloc_trim() that it has followed */
 	int64_t unpublished;    /* net change of live bytes, but for hot.tally: account.c */
 	struct mh_row *_Atomic asked; /* with checks, what `current` would be: checks.h */
 	_Alignas(64) char apart[256];
@@ -105,6 +106,12 @@ void mh_threads_ask_again(void);
 
 /* Clear `free_rows`, too: each free asks. */
 void mh_threads_watch(void);
+
+/*
+ * malloc_trim(): empty the caller's cache, now, and have each other thread
+ * empty its own when it frees next.
+ */
+void mh_threads_trim(void);
 
 /* Is some thread inside this observer? */
 int mh_threads_observe(uint32_t observer);

@@ -171,6 +171,43 @@ START_TEST(trim_empties_the_callers)
 }
 END_TEST
 
+static pthread_barrier_t full, trimmed, freed;
+
+static void *fill_and_free_one(void *arg)
+{
+	void *one = malloc(opaque(100));
+
+	fill(NULL);
+	*(struct mh_hot **)arg = mh_hot;
+	pthread_barrier_wait(&full);
+	pthread_barrier_wait(&trimmed);
+	free(one);
+	pthread_barrier_wait(&freed);
+	pthread_barrier_wait(&trimmed);
+	return NULL;
+}
+
+/* Others are asked to, and do with their next free, not before. */
+START_TEST(trim_reaches_other_threads)
+{
+	struct mh_hot *theirs;
+	pthread_t t;
+
+	pthread_barrier_init(&full, NULL, 2);
+	pthread_barrier_init(&trimmed, NULL, 2);
+	pthread_barrier_init(&freed, NULL, 2);
+	pthread_create(&t, NULL, fill_and_free_one, &theirs);
+	pthread_barrier_wait(&full);
+	malloc_trim(0);
+	ck_assert_uint_gt(cached(theirs), 16384);
+	pthread_barrier_wait(&trimmed);
+	pthread_barrier_wait(&freed);
+	ck_assert_uint_le(cached(theirs), 128);
+	pthread_barrier_wait(&trimmed);
+	pthread_join(t, NULL);
+}
+END_TEST
+
 START_TEST(a_child_has_none)
 {
 	int status;
@@ -203,6 +240,7 @@ int main(int argc, char **argv)
 	tcase_add_test(c, bad_budgets_are_named_and_passed_over);
 	tcase_add_test(c, a_threads_end_returns_them);
 	tcase_add_test(c, trim_empties_the_callers);
+	tcase_add_test(c, trim_reaches_other_threads);
 	tcase_add_test(c, a_child_has_none);
 	return run_case(c);
 }
