@@ -57,6 +57,15 @@ void mh_cache_init(struct mh_cache *cache)
 	}
 }
 
+/* Bins that are full of nothing: popping one finds NULL, pushing no room. */
+void mh_cache_close(struct mh_cache *cache)
+{
+	struct mh_bin *bin;
+
+	for (bin = first(cache); within(cache, bin); bin = next(bin))
+		bin->top = bin->limit;
+}
+
 static uint32_t count(const struct mh_bin *bin)
 {
 	return (bin->top - (uint32_t)offsetof(struct mh_bin, slot)) / sizeof(void *);
@@ -80,7 +89,8 @@ uint64_t mh_cache_flush(struct mh_cache *cache)
 	uint64_t weight = 0;
 
 	for (bin = first(cache); within(cache, bin); bin = next(bin))
-		weight += drop(bin, count(bin));
+		if (bin->slot[1]) /* or it is empty, or closed */
+			weight += drop(bin, count(bin));
 	return weight;
 }
 

@@ -135,6 +135,8 @@ static struct mh_hot *attach(void)
 	((struct mh_line *)h)->home = MH_NOBODY;
 	((struct mh_line *)h)->trims = atomic_load(&trims); /* it is empty */
 	mh_cache_init(mh_cache(h));
+	if (!mh_settings.cache_bytes)
+		mh_cache_close(mh_cache(h));
 	h->rows = mh_shard(s);
 	mh_hot = h;
 	if (mh_settings.by == MH_BY_THREAD)
