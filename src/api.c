@@ -12,6 +12,7 @@
 #include "process.h"
 #include "snapshot.h"
 #include "watch.h"
+#include "zero.h"
 
 extern void *mh_own_malloc(size_t);
 
@@ -108,7 +109,7 @@ int memhook_transfer(void *block, memhook_owner to)
 	mh_heap_not_now = 0;
 	mh_owners_unlock();
 	if (!error && mh_limited(mh_owner_row(to)))
-		mh_limit_look(mh_owner_row(to), mh_cookie_size(mh_cookie(block)->w0), 0,
+		mh_limit_look(mh_owner_row(to), mh_cookie_size(mh_cookie_of(block)->w0), 0,
 			      NULL);
 	if (error)
 		errno = error;

@@ -14,6 +14,7 @@
 #include "owner.h"
 #include "process.h"
 #include "watch.h"
+#include "zero.h"
 
 /*
  * A block for this owner, counted.  An over-aligned one starts one alignment
@@ -24,13 +25,14 @@ static void *make(struct mh_hot *h, uint64_t owner, size_t size, uint64_t meta, 
 {
 	unsigned align = MH_META_ALIGN(meta);
 	size_t room = align ? (size_t)1 << align : MH_COOKIE_SIZE;
-	char *start;
-	void *block = NULL;
+	char *start, *block = NULL;
 
 	if (mh_check_level == MH_CHECK_STRICT || (mh_guard_rate && mh_guard_due(h)))
 		block = mh_guard_make(size, meta, zero, caller);
 	if (block)
 		return charge(h, owner, block, size, meta | MH_GUARDED);
+	if (!size && (block = mh_zero_take(meta)))
+		return charge(h, owner, block, 0, meta);
 	if (mh_check_level) {
 		block = mh_check_make(h, size, meta, zero, caller);
 		return block ? charge(h, owner, block, size, meta) : mh_oom(size, caller);
@@ -144,7 +146,7 @@ void *mh_calloc_fresh(size_t size, uint64_t meta, uint64_t owner)
 	return mh_alloc_backend(size, MH_LIVE_MALLOC, owner, 1);
 }
 
-/* Larger than the bins' blocks. */
+/* Larger than the bins' blocks, or nothing. */
 void *mh_alloc_large(size_t size, uint64_t meta, uint64_t owner, int zero)
 {
 	if (mh_unlikely(size > MH_SIZE_MAX))
@@ -199,7 +201,9 @@ void mh_let_go(struct mh_hot *h, void *block, uint64_t meta, size_t size,
 {
 	int saved = errno;
 
-	if (mh_check_level || (meta & MH_GUARDED))
+	if (mh_zero_has(block))
+		mh_zero_give(block);
+	else if (mh_check_level || (meta & MH_GUARDED))
 		mh_check_retire(h, block, meta, size, caller);
 	else if (MH_META_ALIGN(meta))
 		mh_backend_free(mh_block_start(block, meta));
@@ -216,7 +220,7 @@ void mh_free_unsure(void *block, uint64_t expected, size_t claimed, const void *
 	meta = mh_verify(block, mh_call_name(expected), caller);
 	if (!meta)
 		return; /* foreign, and to be passed over */
-	w0 = mh_cookie(block)->w0;
+	w0 = mh_cookie_of(block)->w0;
 	if (MH_META_KIND(meta) != MH_META_KIND(expected))
 		mh_warn_mismatch(block, meta, expected, caller);
 	else if (claimed != MH_ANY_SIZE && claimed != mh_cookie_size(w0))
@@ -229,7 +233,7 @@ void mh_free_unsure(void *block, uint64_t expected, size_t claimed, const void *
 	} else if (h && !atomic_load_explicit(&h->free_rows, MH_RELAXED)) {
 		mh_open_frees(h); /* the last observer has gone */
 	}
-	mh_cookie_flip(block);
+	mh_cookie_end(block);
 	credit(h, mh_cookie_owner(w0), mh_cookie_size(w0));
 	mh_let_go(h, block, meta, mh_cookie_size(w0), caller);
 }
@@ -243,16 +247,6 @@ void mh_free_cold(void *block, uint64_t expected, size_t claimed, const void *ca
 		mh_check_free(block, expected, claimed, caller);
 	else if (!mh_free_aligned(block, expected, claimed))
 		mh_free_unsure(block, expected, claimed, caller);
-}
-
-size_t mh_usable_size(void *block, const void *caller)
-{
-	if (!block)
-		return 0;
-	mh_attach();
-	if (!mh_verify(block, "malloc_usable_size()", caller))
-		return 0;
-	return mh_cookie_size(mh_cookie(block)->w0);
 }
 
 int mh_move_owner(void *block, uint64_t to)

@@ -82,7 +82,7 @@ mh_alloc_backend(size_t size, uint64_t meta, uint64_t owner, int zero)
 	char *start;
 	void *block;
 
-	if (mh_unlikely(size > MH_CACHED_MAX))
+	if (mh_unlikely(size - 1 >= MH_CACHED_MAX)) /* nothing, too */
 		return mh_alloc_large(size, meta, owner, zero);
 	start = zero ? mh_backend_calloc(size + MH_COOKIE_SIZE)
 		     : mh_backend_malloc(size + MH_COOKIE_SIZE);

@@ -55,6 +55,7 @@ void mh_cache_init(struct mh_cache *cache)
 		bin->limit = (uint32_t)(MH_BIN_AT(n + 1) - MH_BIN_AT(n) - sizeof(void *));
 		bin->weight = class_bytes(n) << 32;
 	}
+	first(cache)->top = first(cache)->limit; /* full, of nothing: zero.h */
 }
 
 /* Bins that are full of nothing: popping one finds NULL, pushing no room. */
@@ -69,6 +70,12 @@ void mh_cache_close(struct mh_cache *cache)
 static uint32_t count(const struct mh_bin *bin)
 {
 	return (bin->top - (uint32_t)offsetof(struct mh_bin, slot)) / sizeof(void *);
+}
+
+/* Not one that is full of nothing. */
+static int has_blocks(struct mh_bin *bin)
+{
+	return *mh_bin_slot(bin, bin->top) != NULL;
 }
 
 /* The oldest go: the newest are what the processor's caches have. */
@@ -89,7 +96,7 @@ uint64_t mh_cache_flush(struct mh_cache *cache)
 	uint64_t weight = 0;
 
 	for (bin = first(cache); within(cache, bin); bin = next(bin))
-		if (bin->slot[1]) /* or it is empty, or closed */
+		if (has_blocks(bin))
 			weight += drop(bin, count(bin));
 	return weight;
 }
@@ -102,7 +109,8 @@ uint64_t mh_cache_halve(struct mh_cache *cache)
 	while (n-- && weight < (uint64_t)MH_CACHE_ROOM / 2 << 32) {
 		struct mh_bin *bin = (struct mh_bin *)(cache->bins + MH_BIN_AT(n));
 
-		weight += drop(bin, (count(bin) + 1) / 2);
+		if (has_blocks(bin))
+			weight += drop(bin, (count(bin) + 1) / 2);
 	}
 	return weight;
 }

@@ -7,6 +7,7 @@
 
 #include "block.h"
 #include "process.h"
+#include "zero.h"
 
 static inline void *no_memory(void)
 {
@@ -18,7 +19,7 @@ static inline void *no_memory(void)
 static inline void *charge(struct mh_hot *h, uint64_t owner, void *block, size_t size,
 		    uint64_t meta)
 {
-	mh_cookie_write(block, mh_cookie_w0(size, owner), mh_cookie_key(meta, mh_secret));
+	mh_cookie_set(block, mh_cookie_w0(size, owner), mh_cookie_key(meta, mh_secret));
 	if (h)
 		mh_count_alloc_any(h, owner, size);
 	else

@@ -7,6 +7,7 @@
 
 #include "diag.h"
 #include "guard.h"
+#include "zero.h"
 
 void mh_put_trace(struct mh_line_out *o, const void *block)
 {
@@ -14,7 +15,7 @@ void mh_put_trace(struct mh_line_out *o, const void *block)
 
 	if (mh_guard_has(block))
 		t = &mh_guard_at(block)->trace;
-	else if (!mh_check_level)
+	else if (!mh_check_level || mh_zero_has(block))
 		return;
 	mh_put_at(o, ", allocated at ", (void *)t->allocated);
 	if (t->freed)

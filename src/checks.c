@@ -14,6 +14,7 @@
 #include "process.h"
 #include "quarantine.h"
 #include "watch.h"
+#include "zero.h"
 
 enum mh_check mh_check_level;
 
@@ -146,7 +147,7 @@ static MH_INLINE void *alloc(size_t size, uint64_t meta, int zero, struct mh_fro
 	uint64_t owner;
 	char *block;
 
-	if (mh_unlikely(!h->rows || size > MH_SIZE_MAX ||
+	if (mh_unlikely(!h->rows || size - 1 >= MH_SIZE_MAX ||
 			mh_check_level != MH_CHECK_ON))
 		return NULL;
 	row = charged(h, from, &owner);
@@ -178,12 +179,13 @@ void *mh_check_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
 
 void mh_check_canary(const void *block, const char *call, const void *caller)
 {
-	size_t size = mh_cookie_size(mh_cookie(block)->w0);
+	size_t size = mh_cookie_size(mh_cookie_of(block)->w0);
 	const char *end = (const char *)block + mh_check_end(size);
 
 	if (mh_guard_has(block))
 		mh_guard_canary(block, call, caller);
-	else if (mh_unlikely(!mh_canary_is_whole(block, size, end)))
+	else if (mh_unlikely(!mh_zero_has(block) &&
+			     !mh_canary_is_whole(block, size, end)))
 		mh_die_overflow(block, mh_first_overwritten(block, size, end), call, caller);
 }
 

@@ -13,6 +13,7 @@
 #include "checks.h"
 #include "cookie.h"
 #include "process.h"
+#include "zero.h"
 
 void mh_put(struct mh_line_out *o, const char *s)
 {
@@ -205,7 +206,7 @@ void mh_warn_mismatch(const void *block, uint64_t meta, uint64_t expected,
 	if (!is_worth_saying())
 		return;
 	mh_put_start(&o, "mismatched free", mh_call_name(expected), block);
-	mh_put_block(&o, mh_cookie(block)->w0);
+	mh_put_block(&o, mh_cookie_of(block)->w0);
 	mh_put(&o, ", allocated by ");
 	mh_put(&o, maker(meta));
 	end_mismatch(&o, block, caller);
@@ -219,7 +220,7 @@ void mh_warn_size(const void *block, size_t claimed, uint64_t expected,
 	if (!is_worth_saying())
 		return;
 	mh_put_start(&o, "wrong size", mh_call_name(expected), block);
-	mh_put_block(&o, mh_cookie(block)->w0);
+	mh_put_block(&o, mh_cookie_of(block)->w0);
 	mh_put(&o, ", freed as ");
 	mh_put_dec(&o, claimed);
 	mh_put(&o, " bytes");

@@ -8,12 +8,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "cookie.h"
+#include "block.h"
 #include "diag.h"
 #include "guard.h"
 #include "memhook.h"
 #include "owner.h"
 #include "process.h"
+#include "zero.h"
 
 /*
  * The kernel copies: it answers EFAULT where we would crash.  The second way
@@ -44,7 +45,7 @@ uint64_t mh_peek_meta(const void *block, uint64_t *w0)
 		return mh_guard_meta(block, w0);
 	*w0 = 0;
 	if ((uintptr_t)block % MH_COOKIE_SIZE || (uintptr_t)block < 4096 ||
-	    mh_peek(mh_cookie(block), &c, sizeof(c)))
+	    mh_peek(mh_cookie_of(block), &c, sizeof(c)))
 		return 0;
 	*w0 = c.w0;
 	return mh_cookie_meta(&c, block, mh_secret);
@@ -60,17 +61,18 @@ static _Atomic uintptr_t known_page[KNOWN_PAGES];
 
 static uint64_t read_meta(const void *block, uint64_t *w0)
 {
-	uintptr_t page = (uintptr_t)mh_cookie(block) >> 12;
+	const struct mh_cookie *c = mh_cookie_of(block);
+	uintptr_t page = (uintptr_t)c >> 12;
 	_Atomic uintptr_t *known = &known_page[page % KNOWN_PAGES];
 	uint64_t meta;
 
 	if (mh_guard_has(block))
 		return mh_guard_meta(block, w0);
 	/* relaxed: the table is a hint, a page stays what it is */
-	if (((uintptr_t)block & 4095) >= MH_COOKIE_SIZE ||
+	if (((uintptr_t)block & 4095) >= MH_COOKIE_SIZE || mh_zero_has(block) ||
 	    atomic_load_explicit(known, memory_order_relaxed) == page) {
-		*w0 = mh_cookie(block)->w0;
-		return mh_cookie_meta(mh_cookie(block), block, mh_secret);
+		*w0 = c->w0;
+		return mh_cookie_meta(c, block, mh_secret);
 	}
 	meta = mh_peek_meta(block, w0);
 	if (meta)
@@ -98,6 +100,16 @@ uint64_t mh_verify(const void *block, const char *call, const void *caller)
 	return meta;
 }
 
+size_t mh_usable_size(void *block, const void *caller)
+{
+	if (!block)
+		return 0;
+	mh_attach();
+	if (!mh_verify(block, "malloc_usable_size()", caller))
+		return 0;
+	return mh_cookie_size(mh_cookie_of(block)->w0);
+}
+
 int memhook_inspect(const void *ptr, struct memhook_block *out)
 {
 	struct memhook_block b = { .size = sizeof(b) };
@@ -117,7 +129,7 @@ int memhook_inspect(const void *ptr, struct memhook_block *out)
 		b.requested = mh_cookie_size(w0);
 		b.alignment = MH_META_ALIGN(meta) ? (size_t)1 << MH_META_ALIGN(meta)
 						  : MH_COOKIE_SIZE;
-		b.cookie = mh_cookie(ptr);
+		b.cookie = mh_cookie_of(ptr);
 	}
 	b.size = size;
 	memcpy(out, &b, sizeof(b));

@@ -43,9 +43,10 @@ static void *make_bare(struct mh_hot *h, size_t size, uint64_t *meta, const void
 	return start ? start + MH_COOKIE_SIZE : NULL;
 }
 
-static int must_move(uint64_t meta)
+static int must_move(const void *block, uint64_t meta)
 {
-	return MH_META_ALIGN(meta) || (meta & MH_GUARDED) || mh_check_level;
+	return MH_META_ALIGN(meta) || (meta & MH_GUARDED) || mh_check_level ||
+	       mh_zero_has(block);
 }
 
 /*
@@ -63,7 +64,7 @@ static void *move(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, size_
 		return mh_oom(size, caller);
 	memcpy(block, old, had < size ? had : size);
 	recharge(h, w0, block, size, new_meta, grant);
-	mh_cookie_flip(old);
+	mh_cookie_end(old);
 	mh_let_go(h, old, meta, had, caller);
 	return block;
 }
@@ -105,8 +106,8 @@ static MH_COLD void *realloc_watched(void *old, uint64_t meta, uint64_t w0, size
 		return no_memory();
 	mh_observe_free(old, had, owner, caller);
 	h = mh_attach(); /* now: an observer may fork */
-	block = must_move(meta) ? move(h, old, meta, w0, size, grant, caller)
-				: resize(h, old, meta, w0, size, grant, caller);
+	block = must_move(old, meta) ? move(h, old, meta, w0, size, grant, caller)
+				     : resize(h, old, meta, w0, size, grant, caller);
 	if (!block) {
 		if (grant == MH_GRANTED)
 			mh_limit_give_back(owner, size, had);
@@ -135,14 +136,14 @@ void *mh_realloc(void *block, size_t size, struct mh_from from)
 	meta = mh_verify(block, "realloc()", from.caller);
 	if (!meta || size > MH_SIZE_MAX)
 		return no_memory();
-	w0 = mh_cookie(block)->w0;
+	w0 = mh_cookie_of(block)->w0;
 	if (MH_META_KIND(meta) != MEMHOOK_MALLOC)
 		mh_warn_mismatch(block, meta, MH_LIVE_MALLOC, from.caller);
 	if (mh_check_level || (meta & MH_GUARDED))
 		mh_check_canary(block, "realloc()", from.caller);
 	if (mh_unlikely(mh_watched(mh_cookie_owner(w0))))
 		return realloc_watched(block, meta, w0, size, from.caller);
-	if (must_move(meta))
+	if (must_move(block, meta))
 		return move(h, block, meta, w0, size, MH_NOT_LIMITED, from.caller);
 	return resize(h, block, meta, w0, size, MH_NOT_LIMITED, from.caller);
 }

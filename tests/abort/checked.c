@@ -61,13 +61,6 @@ static void overflow_large(void)
 	free(p);
 }
 
-static void overflow_of_nothing(void)
-{
-	make(0);
-	p[0] ^= 1;
-	free(p);
-}
-
 static void overflow_found_by_realloc(void)
 {
 	make(48);
@@ -195,9 +188,6 @@ static const struct misuse {
 	{ "overflow, large", overflow_large,
 	  "overflow found in free\\(\\): pointer " HEX ", 300000" OWNER
 	  ", byte 1 behind its end was written" ALLOCATED CALLED },
-	{ "overflow of nothing", overflow_of_nothing,
-	  "overflow found in free\\(\\): pointer " HEX ", 0" OWNER
-	  ", byte 0 behind its end was written" ALLOCATED CALLED },
 	{ "overflow found by realloc", overflow_found_by_realloc,
 	  "overflow found in realloc\\(\\): pointer " HEX ", 48" OWNER
 	  ", byte 2 behind its end was written" ALLOCATED CALLED },

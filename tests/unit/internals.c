@@ -98,6 +98,8 @@ START_TEST(bin_is_a_bounded_stack)
 	unsigned i;
 
 	mh_cache_init(&cache);
+	ck_assert(!mh_bin_push(mh_bin(&cache, 0), blocks)); /* zero.h */
+	ck_assert_ptr_null(mh_bin_pop(mh_bin(&cache, 0)));
 	for (i = 0; i < 4; i++) {
 		struct mh_bin *bin = mh_bin(&cache, sizes[i]);
 		int pushed = 0;
