@@ -22,6 +22,13 @@ void mh_put_trace(struct mh_line_out *o, const void *block)
 		mh_put_at(o, ", freed at ", (void *)t->freed);
 }
 
+/* NULL: found at exit, long after. */
+static void put_caller(struct mh_line_out *o, const void *caller)
+{
+	if (caller)
+		mh_put_at(o, ", called from ", caller);
+}
+
 static __attribute__((noreturn)) void end(struct mh_line_out *o)
 {
 	mh_put(o, "\n");
@@ -42,20 +49,32 @@ void mh_die_overflow(const void *block, size_t at, const char *call, const void 
 	struct mh_line_out o = { .fd = STDERR_FILENO };
 
 	mh_put_start(&o, "overflow found", call, block);
-	mh_put_block(&o, mh_cookie(block)->w0);
+	mh_put_block(&o, mh_cookie_of(block)->w0);
 	put_byte(&o, ", byte ", at, " behind its end was written");
 	mh_put_trace(&o, block);
-	mh_put_at(&o, ", called from ", caller);
+	put_caller(&o, caller);
+	end(&o);
+}
+
+void mh_die_underflow(const void *block, size_t by, const char *call, const void *caller)
+{
+	struct mh_line_out o = { .fd = STDERR_FILENO };
+
+	mh_put_start(&o, "underflow found", call, block);
+	mh_put_block(&o, mh_cookie_of(block)->w0);
+	put_byte(&o, ", byte ", by, " before it was written");
+	mh_put_trace(&o, block);
+	put_caller(&o, caller);
 	end(&o);
 }
 
 void mh_die_after_free(const void *block, size_t at)
 {
 	struct mh_line_out o = { .fd = STDERR_FILENO };
-	size_t size = mh_cookie_size(mh_cookie(block)->w0);
+	size_t size = mh_cookie_size(mh_cookie_of(block)->w0);
 
 	mh_put_start(&o, "write after free", NULL, block);
-	mh_put_block(&o, mh_cookie(block)->w0);
+	mh_put_block(&o, mh_cookie_of(block)->w0);
 	if (at < size)
 		put_byte(&o, ", byte ", at, " was written");
 	else
@@ -87,6 +106,6 @@ void mh_die_guarded(const void *block, const char *call, const void *caller)
 	mh_put_dec(&o, g->size);
 	mh_put(&o, " bytes");
 	mh_put_trace(&o, block);
-	mh_put_at(&o, ", called from ", caller);
+	put_caller(&o, caller);
 	end(&o);
 }

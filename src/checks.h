@@ -99,6 +99,8 @@ void mh_put_trace(struct mh_line_out *o, const void *block);
 /* Say what is wrong, and abort. */
 void mh_die_overflow(const void *block, size_t at, const char *call, const void *caller)
 	__attribute__((cold, noreturn));
+void mh_die_underflow(const void *block, size_t by, const char *call, const void *caller)
+	__attribute__((cold, noreturn));
 void mh_die_after_free(const void *block, size_t at) __attribute__((cold, noreturn));
 void mh_die_before_freed(const void *block) __attribute__((cold, noreturn));
 /* A pointer into the guards' stretch whose cookie is gone; returns where it never was. */

@@ -74,7 +74,7 @@ static void put_position(struct mh_line_out *o, const struct mh_guard *g, const 
 static void explain(const struct mh_guard *g, const char *at, const ucontext_t *u)
 {
 	struct mh_line_out o = { .fd = STDERR_FILENO };
-	uint64_t w0 = g->is_live ? mh_cookie(g->block)->w0 : g->w0;
+	uint64_t w0 = mh_guard_cookie(g)->w0;
 
 	mh_put_start(&o, name_of(g, at, access_of(u)), NULL, g->block);
 	mh_put_block(&o, w0);

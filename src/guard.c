@@ -18,6 +18,7 @@
 #define SLOTS_MAX (UINT32_C(1) << 20)
 #define SAMPLES_MAX 4096 /* live ones, where only some are guarded: 4 KiB or more each */
 #define CLASSES 40
+#define AHEAD ((size_t)4 << 20) /* nothing of ours just before the first block */
 #define WAIT 16384 /* so many of a size are free before the first serves again */
 
 uintptr_t mh_guard_start;
@@ -86,6 +87,7 @@ static int map_all(size_t size)
 	mh_range_add(tables, own, MH_RANGE_OWN);
 	slots = (struct mh_guard *)tables;
 	slot_of_page = (uint32_t *)(slots + SLOTS_MAX);
+	used = AHEAD;
 	mh_guard_start = (uintptr_t)stretch;
 	mh_guard_size = size;
 	return 0;
@@ -192,6 +194,8 @@ static unsigned class_for(size_t size, uint64_t meta)
 	unsigned align = MH_META_ALIGN(meta), class = 0;
 	size_t need = size + MH_COOKIE_SIZE + ((size_t)1 << (align ? align : 4));
 
+	if (align <= 12 && size % PAGE == 0)
+		need = size; /* its cookie is in the table */
 	while (class < CLASSES && PAGE << class < need)
 		class++;
 	return class;
@@ -216,9 +220,11 @@ static void dress(const struct mh_guard *g, int zero)
 		g->block[g->size + i] = ((const char *)&word)[(g->size + i) % 8];
 }
 
-/* Whole pages that hold the block and its cookie. */
+/* Whole pages that hold the block and its cookie, where that is in front. */
 static char *first_page(const char *block)
 {
+	if ((uintptr_t)block % PAGE == 0)
+		return (char *)block;
 	return (char *)((uintptr_t)mh_cookie(block) & -PAGE);
 }
 
@@ -264,8 +270,7 @@ void mh_guard_retire(void *block, const void *caller)
 	struct mh_guard *g = (struct mh_guard *)mh_guard_at(block);
 	int saved = errno;
 
-	g->w0 = mh_cookie(block)->w0;
-	g->meta = mh_cookie_meta(mh_cookie(block), block, mh_secret);
+	g->cookie = *mh_guard_cookie(g);
 	g->trace.freed = (uintptr_t)caller;
 	atomic_fetch_sub_explicit(&bytes, pages_of(g), memory_order_relaxed);
 	g->is_live = 0;
@@ -293,21 +298,73 @@ uint64_t mh_guard_meta(const void *block, uint64_t *w0)
 	*w0 = 0;
 	if (!g || g->block != block)
 		return 0;
-	if (!g->is_live) {
-		*w0 = g->w0;
-		return g->meta;
-	}
-	*w0 = mh_cookie(block)->w0;
-	return mh_cookie_meta(mh_cookie(block), block, mh_secret);
+	*w0 = mh_guard_cookie(g)->w0;
+	return mh_cookie_meta(mh_guard_cookie(g), block, mh_secret);
+}
+
+struct mh_cookie *mh_guard_aside(const void *block)
+{
+	struct mh_guard *g = (struct mh_guard *)mh_guard_at(block);
+
+	return g && g->block == block ? &g->cookie : NULL;
+}
+
+/* How far in front of it something was written; 0: nowhere.  The kernel gave zeros. */
+static size_t written_before(const struct mh_guard *g)
+{
+	typedef uint64_t word __attribute__((may_alias));
+	const char *first = first_page(g->block), *p = (char *)mh_cookie(g->block);
+
+	while (p > first && !((const word *)p)[-1])
+		p -= sizeof(word);
+	if (p <= first)
+		return 0;
+	while (!p[-1])
+		p--;
+	return (size_t)(g->block - p) + 1;
+}
+
+/* Where behind its end; as far as its tail goes: nowhere. */
+static size_t written_behind(const struct mh_guard *g)
+{
+	const uint64_t word = mh_canary(g->block);
+	size_t i = 0;
+
+	while (i < tail(g) &&
+	       g->block[g->size + i] == ((const char *)&word)[(g->size + i) % 8])
+		i++;
+	return i;
 }
 
 void mh_guard_canary(const void *block, const char *call, const void *caller)
 {
 	const struct mh_guard *g = mh_guard_at(block);
-	const uint64_t word = mh_canary(block);
-	size_t i;
+	size_t before = written_before(g), behind = written_behind(g);
 
-	for (i = 0; i < tail(g); i++)
-		if (g->block[g->size + i] != ((const char *)&word)[(g->size + i) % 8])
-			mh_die_overflow(block, i, call, caller);
+	if (before)
+		mh_die_underflow(block, before, call, caller);
+	if (behind < tail(g))
+		mh_die_overflow(block, behind, call, caller);
+}
+
+static void verify(const struct mh_guard *g)
+{
+	uint64_t w0;
+
+	if (!g->is_live)
+		return;
+	if (MH_META_STATE(mh_guard_meta(g->block, &w0)) != MH_LIVE)
+		mh_die_guarded(g->block, NULL, NULL);
+	mh_guard_canary(g->block, NULL, NULL);
+}
+
+/* Other threads may be in the middle of making one, or of freeing it. */
+void mh_guard_verify(void)
+{
+	uint32_t n;
+
+	if (mh_threads_attached() > 1)
+		return;
+	for (n = 0; n < slots_used; n++)
+		verify(&slots[n]);
 }

@@ -22,11 +22,12 @@
 #include <stdint.h>
 
 #include "checks.h"
+#include "cookie.h"
 
 struct mh_guard {
 	char *end;             /* of the block's pages: the inaccessible one begins */
 	char *block;           /* NULL: never used */
-	uint64_t w0, meta;     /* of its cookie, once it is freed */
+	struct mh_cookie cookie; /* where a page begins there is none in front */
 	struct mh_trace trace;
 	size_t size;
 	uint32_t next_free;    /* slot + 1; 0: the last one */
@@ -43,6 +44,13 @@ static inline int mh_guard_has(const void *p)
 	return (uintptr_t)p - mh_guard_start < mh_guard_size;
 }
 
+/* In front of it, and no longer there when it is freed; or in the table. */
+static inline const struct mh_cookie *mh_guard_cookie(const struct mh_guard *g)
+{
+	return g->is_live && (uintptr_t)g->block % 4096 ? mh_cookie(g->block)
+							: &g->cookie;
+}
+
 int mh_guard_map(void); /* -1: no addresses to be had */
 
 /* A block but for its cookie, or NULL where there is no room for it. */
@@ -54,7 +62,9 @@ void mh_guard_retire(void *block, const void *caller);
 const struct mh_guard *mh_guard_at(const void *p);
 /* As mh_peek_meta(), for a pointer into the stretch. */
 uint64_t mh_guard_meta(const void *block, uint64_t *w0);
-/* Of a live one. */
+/* Cookie of a block that begins a page, NULL where none does. */
+struct mh_cookie *mh_guard_aside(const void *block);
+/* Of a live one: what is in front of its cookie, and behind its end. */
 void mh_guard_canary(const void *block, const char *call, const void *caller);
 
 /* Of pages that live ones have. */
@@ -65,6 +75,9 @@ extern MH_HIDDEN uint32_t mh_guard_rate; /* 0: none */
 void mh_guard_read(void);
 MH_COLD void mh_guard_step(struct mh_hot *h, struct mh_row *row);
 int mh_guard_due(struct mh_hot *h); /* is the block that is about to be made one? */
+
+/* At exit: of all that live. */
+void mh_guard_verify(void);
 
 /* Around fork */
 void mh_guard_lock(void);

@@ -16,6 +16,7 @@
 #include "checks.h"
 #include "diag.h"
 #include "frame-check.h"
+#include "guard.h"
 #include "heapinfo.h"
 #include "memhook.h"
 #include "no-memory.h"
@@ -297,6 +298,7 @@ __attribute__((destructor)) static void at_exit(void)
 	if (!mh_process_ready())
 		return;
 	mh_quarantine_verify();
+	mh_guard_verify();
 	if (mh_settings.by_run || mh_settings.report[0])
 		mh_heap_publish();
 	if (mh_settings.check_frames)

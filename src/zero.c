@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "guard.h"
+
 #define ALIGN_MAX 12 /* log2: what every slot has */
 #define BITS (8 * sizeof(unsigned long))
 #define WORDS (MH_ZERO_SLOTS / BITS)
@@ -29,6 +31,18 @@ static uintptr_t map(void)
 	}
 	errno = saved;
 	return base;
+}
+
+struct mh_cookie *mh_cookie_aside(const void *block)
+{
+	uintptr_t base = atomic_load_explicit(&mh_zero_base, memory_order_relaxed);
+	struct mh_cookie *guarded = mh_guard_has(block) ? mh_guard_aside(block) : NULL;
+
+	if (guarded)
+		return guarded;
+	if (!mh_zero_has(block))
+		return mh_cookie(block);
+	return &mh_zero_cookies[((uintptr_t)block - base) / MH_ZERO_SLOT];
 }
 
 /* One of the `bits` of this word, or -1. */

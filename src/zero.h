@@ -35,15 +35,14 @@ static inline int mh_zero_has(const void *block)
 	return base > 1 && (uintptr_t)block - base < MH_ZERO_SPAN;
 }
 
+/* Of a block that begins a page: in front of it, or in a table. */
+struct mh_cookie *mh_cookie_aside(const void *block);
+
 /* Where the cookie of any block is. */
 static inline struct mh_cookie *mh_cookie_of(const void *block)
 {
-	uintptr_t base;
-
-	if (!mh_zero_has(block))
-		return mh_cookie(block);
-	base = atomic_load_explicit(&mh_zero_base, memory_order_relaxed);
-	return &mh_zero_cookies[((uintptr_t)block - base) / MH_ZERO_SLOT];
+	return mh_likely((uintptr_t)block % MH_ZERO_SLOT) ? mh_cookie(block)
+							  : mh_cookie_aside(block);
 }
 
 static inline void mh_cookie_set(const void *block, uint64_t w0, uint64_t key)
