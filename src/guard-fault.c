@@ -52,8 +52,9 @@ static const char *name_of(const struct mh_guard *g, const char *at, enum access
 		{ "overflow", "read overflow", "write overflow" }
 	};
 
-	/* free() looks at the cookie first. */
-	if (!g->is_live && at < g->block && at >= g->block - MH_COOKIE_SIZE)
+	/* free() looks at the cookie first; with strict it knows better. */
+	if (!g->is_live && at < g->block && at >= g->block - MH_COOKIE_SIZE &&
+	    how != WRITTEN && mh_check_level != MH_CHECK_STRICT)
 		return "double free";
 	return names[!g->is_live ? 0 : at < g->block ? 1 : 2][how];
 }
