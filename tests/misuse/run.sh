@@ -10,7 +10,7 @@
 : "${top_srcdir:?}" "${top_builddir:?}"
 programs=$top_builddir/tests/misuse/programs
 table=$top_srcdir/tests/misuse/verdicts.tsv
-levels=${LEVELS:-off}
+levels=${LEVELS:-off on strict}
 
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -22,6 +22,7 @@ unset MEMHOOK_FOREIGN MEMHOOK_BY MEMHOOK_REPORT
 #
 #   abort: WHAT     the line of that name, then SIGABRT
 #   fault           SIGSEGV or SIGBUS, of the instruction at fault
+#   fault: WHAT     the same, explained; not every processor tells reads from writes
 #   refused         the call failed as documented
 #   warning: WHAT   the line of that name, and the program went on
 #   -               nothing
@@ -34,7 +35,13 @@ verdict()
 	what=$(sed -n '/^memhook: /{s///;s/ in .*//;s/: pointer .*//;p;q;}' "$work/err")
 	case $status in
 	134) echo "abort: $what" ;;
-	135 | 139) echo "fault${what:+: $what}" ;;
+	135 | 139)
+		case $what in
+		"read after free" | "write after free") what="use after free" ;;
+		"read "* | "write "*) what=${what#* } ;;
+		esac
+		echo "fault${what:+: $what}"
+		;;
 	0)
 		if [ -n "$what" ]; then
 			echo "warning: $what"
@@ -79,9 +86,8 @@ if ! cmp -s "$work/names" "$work/listed"; then
 fi
 
 failed=0
-column=1
 for level in $levels; do
-	column=$((column + 1))
+	case $level in off) column=2 ;; on) column=3 ;; *) column=4 ;; esac
 	caught=0
 	all=0
 	cut -f "1,$column" "$work/table" >"$work/expected"
