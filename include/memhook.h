@@ -129,8 +129,8 @@ const char *memhook_version(void);
  * character.  A retired owner's name makes a new owner.
  *
  * @return the handle.  On a bad name MEMHOOK_NOBODY with errno EINVAL; when
- * the table (65,536 owners) is full MEMHOOK_OVERFLOW with errno ENOSPC: both
- * may be used, the bytes are counted there.
+ * the table (65,536 owners, 8,192 of a 32-bit program) is full MEMHOOK_OVERFLOW
+ * with errno ENOSPC: both may be used, the bytes are counted there.
  * Passthrough: MEMHOOK_NOBODY, errno ENOSYS.  Since: 0.1.0
  */
 memhook_owner memhook_owner_create(const char *name);
