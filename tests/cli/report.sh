@@ -126,7 +126,8 @@ page "nothing is loaded" 'not any(tag in ("link", "base", "iframe", "object", "e
 page "nothing is loaded" 'not re.search(r"url\(|@import", parts.texts[0][2])'
 page "nothing is loaded" 'not re.search(r"fetch\(|XMLHttp|import\(|innerHTML|\beval\(|\.html\(|https?:",
 	[t[2] for t in parts.texts if t[0] == "script" and "type" not in t[1]][1])'
-page "D3 and its licence" '"Mike Bostock" in page and "Redistributions in binary form" in page'
+page "D3 and its licences" 'all(t in page for t in ("Mike Bostock", "Redistributions in binary form",
+	"Vladimir Agafonkin", "this permission notice appear in all copies", "Raymond Hill", "Cynthia Brewer"))'
 cp "$work/page.html" "$work/plain.html"
 
 # Names that would be markup.

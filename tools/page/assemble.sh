@@ -19,6 +19,10 @@ trap 'rm -rf "$work"' EXIT
 	done
 } > "$work/script"
 { echo; cat "$folder/page.css"; } > "$work/style"
+if grep -q -e '--' "$folder/d3-notice.txt"; then
+	echo "assemble.sh: the notice would end its own comment" >&2
+	exit 1
+fi
 if grep -Eiq '</script|<!--' "$work/d3" "$work/script"; then
 	echo "assemble.sh: a script would end its own element" >&2
 	exit 1
@@ -35,6 +39,7 @@ policy="$policy; style-src $(hash style); base-uri 'none'; form-action 'none'"
 while IFS= read -r line; do
 	case $line in
 	@POLICY@) printf '<meta http-equiv="Content-Security-Policy" content="%s">\n' "$policy" ;;
+	@NOTICE@) echo '<!--'; cat "$folder/d3-notice.txt"; echo '-->' ;;
 	@STYLE@) printf '<style>'; cat "$work/style"; echo '</style>' ;;
 	@D3@) printf '<script>'; cat "$work/d3"; echo '</script>' ;;
 	@SCRIPT@) printf '<script>'; cat "$work/script"; echo '</script>' ;;
