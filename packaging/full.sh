@@ -16,8 +16,14 @@ case ${1:-} in
 --help) sed -n '3,9s/^# \{0,1\}//p' "$0"; echo "$rows"; exit ;;
 esac
 need_chroots
+# What was built of another commit proves nothing for this one.
 full=$work/full
-mkdir -p "$full"
+commit=$(git -C "$top" rev-parse HEAD)
+if [ "$(cat "$full/commit" 2> /dev/null)" != "$commit" ]; then
+	rm -rf "$full"
+	mkdir -p "$full"
+	echo "$commit" > "$full/commit"
+fi
 result=()
 failed=0
 

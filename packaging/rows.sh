@@ -23,8 +23,11 @@ rows='
 18 i386           cross-built, its tests run; and built natively
 19 coinstall      libmemhook-dev of two architectures side by side
 20 trixie         the next release
+21 metadata       uscan by debian/watch; copyright and upstream/metadata, read
 22 interposition  over real programs; documented failures (23)
 24 tarball        make dist: configure, check, install, VPATH, passthrough
+25 sbuild         as buildds build, with sbuild and schroot
+25 reprotest      twice, by reprotest and all of its variations
 25 reprepro       the .changes go into a reprepro archive
 26 foreign        32-bit ARM and big-endian s390x with tests, under qemu-user
 '
@@ -105,7 +108,7 @@ row_passthrough() {
 }
 
 row_reproducible() {
-	local one two file differ=0
+	local one two file root differ=0
 
 	one=$(built same-1 bookworm "${quick[@]}")
 	two=$(NODE=other built same-2 bookworm --options="nocheck parallel=5" \
@@ -114,6 +117,14 @@ row_reproducible() {
 		cmp "$file" "$two/${file##*/}" || differ=1
 	done
 	[ $differ = 0 ] && echo "the same: $(find "$one" -name '*.deb' | wc -l) packages"
+	root=$(with diffoscope bookworm "$(dpkg --print-architecture)" diffoscope-minimal)
+	# shellcheck disable=SC2064
+	trap "discard '$root'" EXIT
+	for file in one two; do
+		mkdir "$root/srv/$file"
+		cp -t "$root/srv/$file" "${!file}"/*.deb "${!file}"/*.dsc "${!file}"/*.tar.*
+	done
+	enter "$root" 'cd /srv && diffoscope --exclude-directory-metadata=yes one two' || differ=1
 	return $differ
 }
 
@@ -231,6 +242,12 @@ row_trixie() {
 	grep -E '^# (TOTAL|PASS|SKIP|FAIL):' "$full/trixie/build.log"
 	dpkg-deb -f "$full"/trixie/libmemhook1_*.deb Static-Built-Using | grep jemalloc
 }
+
+row_metadata() { checks/metadata.sh bookworm "$(source_for bookworm)"; }
+
+row_sbuild() { checks/sbuild.sh bookworm "$(source_for bookworm)"; }
+
+row_reprotest() { checks/reprotest.sh bookworm "$(source_for bookworm)"; }
 
 row_interposition() {
 	local suite folder
