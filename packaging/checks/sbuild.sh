@@ -29,11 +29,11 @@ enter "$root" '
 as=builder enter "$root" '
 	cd /srv/out
 	export HOME=/home/builder DEB_BUILD_OPTIONS=parallel=2
-	sbuild --dist="$1" --arch-all --source --no-run-lintian /srv/source/*.dsc || {
-		tail -n 60 *.build
+	sbuild --dist="$1" --arch-all --source --no-run-lintian /srv/source/*.dsc > log 2>&1 || {
+		tail -n 60 *_$2.build log
 		exit 1
 	}
-	grep -E "^# (TOTAL|PASS|SKIP|FAIL|ERROR):" *.build
-	grep -E "^# PASS: +[1-9]" *.build > /dev/null
-	grep -E "^Status: successful" *.build
-	ls *.deb *.changes' "$suite"
+	grep -E "^# (TOTAL|PASS|SKIP|FAIL|ERROR):" *_$2.build
+	grep -qE "^# PASS: +[1-9]" *_$2.build
+	grep -E "^Status: successful" *_$2.build
+	ls *.deb *.changes' "$suite" "$arch"
