@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Everything that the packages must pass before a release, row by row, with a
-# table at the end.  An hour on two cores; the logs are in build-debian/full/.
+# table at the end.  An hour or two on two cores; the logs are in build-debian/full/.
 #
 #     packaging/full.sh [ROW]...       (as in: full.sh build 6 lintian)
 #

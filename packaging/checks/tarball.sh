@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Who takes the release tarball and no Debian package: configure, check, install
-# and use it, out of the tree, and the passthrough.
+# Who takes the release tarball and no Debian package: all of the tree is in it;
+# configure, check, install and use it, out of the tree, and the passthrough.
 #
 #     packaging/checks/tarball.sh SUITE
 set -euo pipefail
@@ -26,6 +26,9 @@ cache=$work/apt/$suite-$(dpkg --print-architecture) enter "$root" '
 	tail -n 30 "$root/log"
 	die "make dist failed"
 }
+missing=$(comm -23 <(git -C "$top" ls-tree -r --name-only HEAD | grep -vx .gitignore | sort) \
+	<(tar -tf "$root"/srv/tree/libmemhook-*.tar.gz | sed 's|^[^/]*/||' | sort))
+[ -z "$missing" ] || die "make dist leaves out: $missing"
 # Not one tool of autoconf from here on.
 # shellcheck disable=SC2016
 enter "$root" '
