@@ -155,7 +155,9 @@ for key in pid command by time_unix_ms uptime_ms totals owners name kind state \
 	spoiled "no $key" "s/\"$key\":/\"x$key\":/" "'$key' is missing"
 done
 spoiled "a negative number" 's/"live_bytes":[0-9]*/"live_bytes":-5/' "negative"
-spoiled "a huge number" 's/"live_bytes":[0-9]*/"live_bytes":99999999999999999999/' "too large"
+# Beyond 64 bits: json-c's own bound before 0.18, then a refusal of its.
+spoiled "a huge number" 's/"live_bytes":[0-9]*/"live_bytes":99999999999999999999/' \
+	"too large|no JSON: number expected"
 spoiled "2^63" 's/"live_bytes":[0-9]*/"live_bytes":9223372036854775808/' "too large"
 spoiled "an endless number" 's/"live_bytes":[0-9]*/"live_bytes":1e400/' "no whole number|no JSON"
 spoiled "a fraction" 's/"live_blocks":[0-9]*/"live_blocks":1.5/' "no whole number"
