@@ -120,10 +120,66 @@ static MH_COLD void *realloc_watched(void *old, uint64_t meta, uint64_t w0, size
 	return block;
 }
 
+/* Both are counted, the new one first; the old one goes where it came from. */
+static inline void *swap_ready(struct mh_hot *h, struct mh_row *row, void *old, void *block,
+			       size_t size)
+{
+	struct mh_cache *cache = mh_cache(h);
+	uint64_t w0 = mh_cookie(old)->w0, look;
+	size_t had = mh_cookie_size(w0);
+	int moved = block != old, kept;
+
+	if (moved)
+		mh_cookie_flip(old);
+	mh_cookie_write(block, mh_cookie_w0(size, mh_cookie_owner(w0)),
+			mh_key(h, MH_LIVE_MALLOC));
+	look = mh_count_alloc(h, row, size, moved ? mh_bin(cache, size)->weight : 0);
+	kept = moved && mh_bin_push(mh_bin(cache, had), old);
+	look |= mh_count_free(h, row, had, kept ? mh_bin(cache, had)->weight : 0);
+	if (moved && !kept)
+		mh_release(old, had);
+	if (mh_unlikely(look)) {
+		mh_publish_alloc(h, row);
+		mh_free_publish(row);
+	}
+	return block;
+}
+
+/*
+ * Small blocks of malloc, unwatched: the backend is not asked.  A block stays
+ * while its class is the same, and otherwise changes places with a ready one.
+ * NULL where it takes more than that.
+ */
+static inline void *resize_ready(struct mh_hot *h, void *old, size_t size)
+{
+	struct mh_row *rows = atomic_load_explicit(&h->free_rows, MH_RELAXED);
+	struct mh_bin *bin;
+	void *block = old;
+	uint64_t w0;
+	size_t had;
+
+	if (!rows || ((uintptr_t)old & 4095) < MH_COOKIE_SIZE || size > MH_CACHED_MAX ||
+	    !mh_cookie_is(mh_cookie(old), old, mh_key(h, MH_LIVE_MALLOC)))
+		return NULL;
+	w0 = mh_cookie(old)->w0;
+	had = mh_cookie_size(w0);
+	if (had > MH_CACHED_MAX || mh_watched(mh_cookie_owner(w0)))
+		return NULL;
+	bin = mh_bin(mh_cache(h), size);
+	if (bin != mh_bin(mh_cache(h), had)) {
+		block = mh_bin_pop(bin);
+		if (!block)
+			return NULL;
+		memcpy(block, old, had < size ? had : size);
+	}
+	return swap_ready(h, &rows[mh_cookie_owner(w0)], old, block, size);
+}
+
 void *mh_realloc(void *block, size_t size, struct mh_from from)
 {
 	struct mh_hot *h = mh_hot;
 	uint64_t meta, w0;
+	void *resized;
 
 	if (!block)
 		return mh_alloc(size, MH_LIVE_MALLOC, &from);
@@ -131,6 +187,9 @@ void *mh_realloc(void *block, size_t size, struct mh_from from)
 		mh_free(block, MH_LIVE_MALLOC, MH_ANY_SIZE, from.caller);
 		return NULL;
 	}
+	resized = resize_ready(h, block, size);
+	if (mh_likely(resized != NULL))
+		return resized;
 	if (mh_unlikely(!h->rows))
 		h = mh_attach();
 	meta = mh_verify(block, "realloc()", from.caller);
