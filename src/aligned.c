@@ -42,7 +42,7 @@ void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, struct mh_from 
 		return NULL;
 	}
 	meta |= MH_META(0, 0, __builtin_ctzl(align));
-	if (mh_unlikely(!known_owner(h, from, fp, &owner)))
+	if (mh_unlikely(!size || !known_owner(h, from, fp, &owner)))
 		return mh_alloc_asked(size, meta, 0, from, fp);
 	start = mh_backend_memalign(align, align + size);
 	if (mh_unlikely(!start))

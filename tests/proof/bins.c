@@ -39,7 +39,8 @@ static void bins(void)
 		check_that(bin->weight >> 32 == held, "one class to a bin", size);
 		check_that(held >= size + MH_COOKIE_SIZE && held <= MH_HELD_MAX,
 			   "cookie and block fit", size);
-		check_that(bin->limit > bin->top &&
+		/* Blocks of no bytes are not cached (zero.h): full of nothing. */
+		check_that((size ? bin->limit > bin->top : bin->limit == bin->top) &&
 				   (char *)bin + bin->limit + sizeof(void *) <=
 					   cache.bins + sizeof(cache.bins),
 			   "a bin within the cache", size);
