@@ -13,6 +13,7 @@
 #endif
 #include <errno.h>
 #include <malloc.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -405,10 +406,43 @@ int mallctl_cmd(const char *name)
 
 /* --- blocks --------------------------------------------------------------- */
 
+/*
+ * In some trees skynet_malloc.h makes these other names of libc's.  The last
+ * three are weak: not every tree declares them, and one may have its own.
+ */
+#ifndef skynet_strdup
 char *skynet_strdup(const char *str)
 {
 	return strdup(str);
 }
+#endif
+
+#ifndef skynet_strndup
+__attribute__((weak)) char *skynet_strndup(const char *str, size_t size)
+{
+	return strndup(str, size);
+}
+#endif
+
+#ifndef skynet_vasprintf
+__attribute__((weak)) int skynet_vasprintf(char **strp, const char *fmt, va_list args)
+{
+	return vasprintf(strp, fmt, args);
+}
+#endif
+
+#ifndef skynet_asprintf
+__attribute__((weak)) int skynet_asprintf(char **strp, const char *fmt, ...)
+{
+	va_list args;
+	int length;
+
+	va_start(args, fmt);
+	length = vasprintf(strp, fmt, args);
+	va_end(args);
+	return length;
+}
+#endif
 
 /* A Lua block is like any other: counted, and any free() takes it. */
 void *skynet_lalloc(void *ptr, size_t osize, size_t nsize)

@@ -43,6 +43,15 @@ START_TEST(a_service_is_an_owner)
 	q = skynet_strdup("text");
 	ck_assert_uint_eq(malloc_current_memory(), 5);
 	free(q);
+	q = skynet_strndup("text", 2);
+	ck_assert_str_eq(q, "te");
+	ck_assert_uint_eq(malloc_current_memory(), 3);
+	free(q);
+	ck_assert_int_eq(skynet_asprintf((char **)&q, "%s %d", "text", 12345), 10);
+	ck_assert_str_eq(q, "text 12345");
+	ck_assert_uint_gt(malloc_current_memory(), 0);
+	free(q);
+	ck_assert_uint_eq(malloc_current_memory(), 0);
 	free(p);
 }
 END_TEST
