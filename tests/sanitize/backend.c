@@ -63,6 +63,10 @@ int mh_backend_numbers(struct mh_heap *heap)
 	return -1;
 }
 
+void mh_backend_flush(void)
+{
+}
+
 int mh_backend_trim(void)
 {
 	return 0;
