@@ -34,10 +34,12 @@ cache=$work/apt/$suite-$arch enter "$root" '
 	for deb in /srv/libmemhook*.deb; do
 		dpkg-deb -x $deb /tmp/${deb##*_}
 	done
+	# gdb finds a library by its whole path, with the architecture in it.
 	for shared in usr/share usr/include; do
-		diff -r /tmp/*_*.deb/$shared /tmp/$foreign.deb/$shared 2> /dev/null ||
-			diff -r /tmp/$(dpkg --print-architecture).deb/$shared /tmp/$foreign.deb/$shared
+		diff -r --exclude=auto-load /tmp/$(dpkg --print-architecture).deb/$shared \
+			/tmp/$foreign.deb/$shared
 	done
+	cmp /tmp/*.deb/usr/share/gdb/auto-load/usr/lib/*/*
 	cd /srv
 	cc app.c $(pkg-config --cflags --libs memhook)
 	./a.out
