@@ -17,14 +17,34 @@ void *memhook_je_memalign(size_t alignment, size_t size);
 void memhook_je_free(void *start);
 void memhook_je_sdallocx(void *start, size_t size, int flags);
 
-#define mh_backend_malloc memhook_je_malloc
-#define mh_backend_realloc memhook_je_realloc
 #define mh_backend_memalign memhook_je_memalign
 #define mh_backend_free memhook_je_free
 
+/*
+ * Where C asks for less than 16 bytes of alignment, as on 32-bit ARM, jemalloc has
+ * classes between the multiples of 16, whose blocks lie between them, too.  Its
+ * other classes are all there, so that a rounded size avoids these.
+ */
+static inline size_t mh_backend_size(size_t size)
+{
+	if (_Alignof(max_align_t) < 16 && size <= SIZE_MAX - 15)
+		return (size + 15) & ~(size_t)15;
+	return size;
+}
+
+static inline void *mh_backend_malloc(size_t size)
+{
+	return memhook_je_malloc(mh_backend_size(size));
+}
+
+static inline void *mh_backend_realloc(void *start, size_t size)
+{
+	return memhook_je_realloc(start, mh_backend_size(size));
+}
+
 static inline void *mh_backend_calloc(size_t size)
 {
-	return memhook_je_calloc(1, size);
+	return memhook_je_calloc(1, mh_backend_size(size));
 }
 
 /*
@@ -36,7 +56,7 @@ static inline void *mh_backend_calloc(size_t size)
 static inline void mh_backend_free_sized(void *start, size_t size)
 {
 	if (__builtin_expect(size <= 4096 && ((uintptr_t)start & 4095) != 0, 1))
-		memhook_je_sdallocx(start, size, 0);
+		memhook_je_sdallocx(start, mh_backend_size(size), 0);
 	else
 		memhook_je_free(start);
 }
