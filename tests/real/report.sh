@@ -57,7 +57,7 @@ import os, time
 keep = []
 for n in range(3):
     if os.fork() == 0:
-        for i in range(20):
+        for i in range(100): # seconds: a slow machine has to see each of them twice
             keep.append(bytearray((n + 1) * 20000))
             time.sleep(0.03)
         os._exit(0)
