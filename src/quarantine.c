@@ -62,22 +62,6 @@ static void verify(struct mh_ring *r)
 		mh_check_freed(r->block[i % MH_RING_SLOTS]);
 }
 
-/* Taken for the moment: 1 where no thread had it. */
-static int take_shard(uint32_t s)
-{
-	uint64_t bit = UINT64_C(1) << s % 64;
-
-	/* acquire: pairs with the release of the thread that left it */
-	return !(atomic_fetch_or_explicit(&mh_area->shard_taken[s / 64], bit,
-					  memory_order_acquire) & bit);
-}
-
-static void leave_shard(uint32_t s)
-{
-	atomic_fetch_and_explicit(&mh_area->shard_taken[s / 64],
-				  ~(UINT64_C(1) << s % 64), memory_order_release);
-}
-
 /* Rings of threads that run are theirs. */
 void mh_quarantine_verify(void)
 {
@@ -91,10 +75,10 @@ void mh_quarantine_verify(void)
 	if (mh_hot->rows)
 		verify(mh_ring(((struct mh_line *)mh_hot)->shard));
 	for (s = 1; s < n; s++) {
-		if (!take_shard(s))
+		if (!mh_shard_take(s))
 			continue;
 		verify(mh_ring(s));
-		leave_shard(s);
+		mh_shard_leave(s);
 	}
 }
 

@@ -81,7 +81,7 @@ static uint32_t take_shard(void)
 
 			if (word * 64 + bit >= mh_area->shards_max)
 				return 0;
-			/* acquire: pairs with the release in leave_shard(), so
+			/* acquire: pairs with the release in mh_shard_leave(), so
 			 * that we go on from the last thread's counters */
 			if (atomic_compare_exchange_weak_explicit(
 				    taken, &bits, bits | UINT64_C(1) << bit,
@@ -92,9 +92,18 @@ static uint32_t take_shard(void)
 	return 0;
 }
 
-static void leave_shard(uint32_t s)
+int mh_shard_take(uint32_t s)
 {
-	/* release: pairs with the acquire in take_shard() */
+	uint64_t bit = UINT64_C(1) << s % 64;
+
+	/* acquire: as in take_shard() */
+	return !(atomic_fetch_or_explicit(&mh_area->shard_taken[s / 64], bit,
+					  memory_order_acquire) & bit);
+}
+
+void mh_shard_leave(uint32_t s)
+{
+	/* release: pairs with the acquire in take_shard() and mh_shard_take() */
 	atomic_fetch_and_explicit(&mh_area->shard_taken[s / 64],
 				  ~(UINT64_C(1) << (s % 64)), memory_order_release);
 }
@@ -123,7 +132,7 @@ static struct mh_hot *attach(void)
 	if (!mh_shard_is_open(s) &&
 	    (mprotect(line_pages(s), MH_LINE_STRIDE, PROT_READ | PROT_WRITE) ||
 	     mh_shard_open(s))) {
-		leave_shard(s);
+		mh_shard_leave(s);
 		return NULL;
 	}
 	((struct mh_line *)h)->shard = s;
@@ -196,7 +205,7 @@ static void thread_exit(void *line)
 	atomic_store_explicit(&h->free_rows, NULL, MH_RELAXED);
 	atomic_store_explicit(&h->owner, 0, MH_RELAXED);
 	h->rows = NULL;
-	leave_shard(((struct mh_line *)h)->shard);
+	mh_shard_leave(((struct mh_line *)h)->shard);
 }
 
 int mh_threads_init(void)

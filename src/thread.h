@@ -119,6 +119,10 @@ int mh_threads_observe(uint32_t observer);
 /* Is this row some thread's current owner? */
 int mh_threads_use(uint64_t row);
 
+/* One that no thread has: 1 where it is the caller's until it leaves it. */
+int mh_shard_take(uint32_t s);
+void mh_shard_leave(uint32_t s);
+
 /* Threads that have a shard now. */
 unsigned mh_threads_attached(void);
 
