@@ -17,34 +17,47 @@
 #include "zero.h"
 
 /*
- * A block for this owner, counted.  An over-aligned one starts one alignment
- * before the user's pointer, and the cookie is the end of that room.
+ * An over-aligned block starts one alignment before the user's pointer, and
+ * the cookie is the end of that room.
  */
-static void *make(struct mh_hot *h, uint64_t owner, size_t size, uint64_t meta, int zero,
-		  const void *caller)
+static void *from_backend(size_t size, uint64_t meta, int zero)
 {
 	unsigned align = MH_META_ALIGN(meta);
 	size_t room = align ? (size_t)1 << align : MH_COOKIE_SIZE;
-	char *start, *block = NULL;
+	char *start;
 
-	if (mh_check_level == MH_CHECK_STRICT || (mh_guard_rate && mh_guard_due(h)))
-		block = mh_guard_make(size, meta, zero, caller);
-	if (block)
-		return charge(h, owner, block, size, meta | MH_GUARDED);
-	if (!size && (block = mh_zero_take(meta)))
-		return charge(h, owner, block, 0, meta);
-	if (mh_check_level) {
-		block = mh_check_make(h, size, meta, zero, caller);
-		return block ? charge(h, owner, block, size, meta) : mh_oom(size, caller);
-	}
 	if (align)
 		start = mh_backend_memalign(room, room + size);
 	else
 		start = zero ? mh_backend_calloc(size + room)
 			     : mh_backend_malloc(size + room);
-	if (!start)
-		return mh_oom(size, caller);
-	return charge(h, owner, start + room, size, meta);
+	return start ? start + room : NULL;
+}
+
+void *mh_place(struct mh_hot *h, size_t size, uint64_t *meta, int zero, int guarded,
+	       const void *caller)
+{
+	void *block = guarded ? mh_guard_make(size, *meta, zero, caller) : NULL;
+
+	if (block)
+		*meta |= MH_GUARDED;
+	else if (!size)
+		block = mh_zero_take(*meta);
+	if (!block)
+		block = mh_check_level ? mh_check_make(h, size, *meta, zero, caller)
+				       : from_backend(size, *meta, zero);
+	return block ? block : mh_oom(size, caller);
+}
+
+/* A block for this owner, counted. */
+static void *make(struct mh_hot *h, uint64_t owner, size_t size, uint64_t meta, int zero,
+		  const void *caller)
+{
+	int guarded = mh_check_level == MH_CHECK_STRICT ||
+		      (mh_guard_rate && mh_guard_due(h));
+	void *block = mh_place(h, size, &meta, zero, guarded, caller);
+
+	return block ? charge(h, owner, block, size, meta) : NULL;
 }
 
 /* Not while the backend works: what is called back may do anything. */
@@ -154,7 +167,7 @@ void *mh_alloc_large(size_t size, uint64_t meta, uint64_t owner, int zero)
 	return make(mh_hot, owner, size, meta, zero, __builtin_return_address(0));
 }
 
-/* A block made without alignment goes back.  The backend may set errno. */
+/* A block made without alignment goes back.  The backend keeps errno. */
 void mh_release(void *block, size_t size)
 {
 	mh_backend_free_sized(mh_cookie(block), size + MH_COOKIE_SIZE);

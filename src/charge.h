@@ -35,6 +35,13 @@ static inline void credit(struct mh_hot *h, uint64_t owner, size_t size)
 		mh_shared_free(owner, size);
 }
 
+/*
+ * block.c: a block but for its cookie, which is to have *meta.  Guarded where
+ * that is wanted and can be.  NULL and ENOMEM: out of memory.
+ */
+void *mh_place(struct mh_hot *h, size_t size, uint64_t *meta, int zero, int guarded,
+	       const void *caller);
+
 /* block.c: a block that is counted as freed goes back, or into quarantine */
 void mh_let_go(struct mh_hot *h, void *block, uint64_t meta, size_t size,
 	       const void *caller);

@@ -5,7 +5,6 @@
 #include "charge.h"
 #include "checks.h"
 #include "diag.h"
-#include "guard.h"
 #include "inspect.h"
 #include "no-memory.h"
 #include "watch.h"
@@ -24,25 +23,6 @@ static inline void *recharge(struct mh_hot *h, uint64_t w0, void *block, size_t 
 	return block;
 }
 
-/* A block but for its cookie, which is to have *meta. */
-static void *make_bare(struct mh_hot *h, size_t size, uint64_t *meta, const void *caller)
-{
-	char *start;
-
-	*meta = MH_LIVE_MALLOC;
-	if (mh_check_level == MH_CHECK_STRICT) {
-		start = mh_guard_make(size, *meta, 0, caller);
-		if (start) {
-			*meta |= MH_GUARDED;
-			return start;
-		}
-	}
-	if (mh_check_level)
-		return mh_check_make(h, size, *meta, 0, caller);
-	start = mh_backend_malloc(size + MH_COOKIE_SIZE);
-	return start ? start + MH_COOKIE_SIZE : NULL;
-}
-
 static int must_move(const void *block, uint64_t meta)
 {
 	return MH_META_ALIGN(meta) || (meta & MH_GUARDED) || mh_check_level ||
@@ -57,11 +37,12 @@ static void *move(struct mh_hot *h, void *old, uint64_t meta, uint64_t w0, size_
 		  enum mh_grant grant, const void *caller)
 {
 	size_t had = mh_cookie_size(w0);
-	uint64_t new_meta;
-	char *block = make_bare(h, size, &new_meta, caller);
+	uint64_t new_meta = MH_LIVE_MALLOC;
+	void *block = mh_place(h, size, &new_meta, 0, mh_check_level == MH_CHECK_STRICT,
+			       caller);
 
 	if (!block)
-		return mh_oom(size, caller);
+		return NULL;
 	memcpy(block, old, had < size ? had : size);
 	recharge(h, w0, block, size, new_meta, grant);
 	mh_cookie_end(old);
