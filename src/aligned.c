@@ -4,13 +4,9 @@
  * its cookie is the end of that room.  They are not cached: their sizes and
  * alignments are too many for bins.
  */
-#include "block.h"
+#include "charge.h"
 
-#include <errno.h>
-
-#include "process.h"
-
-/* The owner, where this thread knows it without asking: a row's number, or 0. */
+/* Does this thread know the owner without asking? */
 static inline int known_owner(struct mh_hot *h, struct mh_from from, uintptr_t fp,
 			      uint64_t *owner)
 {
@@ -37,21 +33,15 @@ void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, struct mh_from 
 
 	if (align <= MH_COOKIE_SIZE)
 		return mh_alloc(size, meta, &from);
-	if (size > MH_SIZE_MAX || align > MH_SIZE_MAX - size) {
-		errno = ENOMEM;
-		return NULL;
-	}
+	if (size > MH_SIZE_MAX || align > MH_SIZE_MAX - size)
+		return no_memory();
 	meta |= MH_META(0, 0, __builtin_ctzl(align));
 	if (mh_unlikely(!size || !known_owner(h, from, fp, &owner)))
 		return mh_alloc_asked(size, meta, 0, from, fp);
 	start = mh_backend_memalign(align, align + size);
 	if (mh_unlikely(!start))
 		return mh_oom(size, from.caller);
-	h = mh_hot;
-	mh_cookie_write(start + align, mh_cookie_w0(size, owner),
-			mh_cookie_key(meta, mh_secret));
-	mh_count_alloc_any(h, owner, size);
-	return start + align;
+	return charge(h, owner, start + align, size, meta);
 }
 
 /*
