@@ -71,12 +71,16 @@ static inline uint64_t mh_cookie_key(uint64_t live_meta, uint64_t secret)
 	return secret ^ live_meta * MH_MIX;
 }
 
-static inline void mh_cookie_write(void *block, uint64_t w0, uint64_t key)
+static inline void mh_cookie_put(struct mh_cookie *c, const void *block, uint64_t w0,
+				 uint64_t key)
 {
-	struct mh_cookie *c = mh_cookie(block);
-
 	c->w0 = w0;
 	c->w1 = w0 ^ (uintptr_t)block ^ key;
+}
+
+static inline void mh_cookie_write(void *block, uint64_t w0, uint64_t key)
+{
+	mh_cookie_put(mh_cookie(block), block, w0, key);
 }
 
 /* A live block's, of this key? */
@@ -100,11 +104,14 @@ static inline uint64_t mh_cookie_meta(const struct mh_cookie *c, const void *blo
 }
 
 /* Live to freed and back, without changing anything else. */
+static inline void mh_cookie_turn(struct mh_cookie *c)
+{
+	c->w1 = ~c->w1;
+}
+
 static inline void mh_cookie_flip(void *block)
 {
-	struct mh_cookie *c = mh_cookie(block);
-
-	c->w1 = ~c->w1;
+	mh_cookie_turn(mh_cookie(block));
 }
 
 static inline size_t mh_cookie_size(uint64_t w0)

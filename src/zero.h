@@ -47,18 +47,13 @@ static inline struct mh_cookie *mh_cookie_of(const void *block)
 
 static inline void mh_cookie_set(const void *block, uint64_t w0, uint64_t key)
 {
-	struct mh_cookie *c = mh_cookie_of(block);
-
-	c->w0 = w0;
-	c->w1 = w0 ^ (uintptr_t)block ^ key;
+	mh_cookie_put(mh_cookie_of(block), block, w0, key);
 }
 
 /* A live one is freed. */
 static inline void mh_cookie_end(const void *block)
 {
-	struct mh_cookie *c = mh_cookie_of(block);
-
-	c->w1 = ~c->w1;
+	mh_cookie_turn(mh_cookie_of(block));
 }
 
 /* NULL when all are taken: such a block is made like any other. */
