@@ -184,7 +184,7 @@ void mh_free_publish(struct mh_row *row)
 	struct mh_hot *h = mh_hot;
 
 	if (h->tally & MH_TALLY_FULL)
-		h->tally -= mh_cache_halve(mh_cache(h));
+		h->tally -= mh_cache_halve(mh_cache(h), mh_settings.cache_bytes);
 	mh_publish_free(h, row);
 }
 

@@ -101,12 +101,12 @@ uint64_t mh_cache_flush(struct mh_cache *cache)
 	return weight;
 }
 
-uint64_t mh_cache_halve(struct mh_cache *cache)
+uint64_t mh_cache_halve(struct mh_cache *cache, uint32_t room)
 {
 	uint64_t weight = 0;
 	unsigned n = MH_BINS;
 
-	while (n-- && weight < (uint64_t)MH_CACHE_ROOM / 2 << 32) {
+	while (n-- && weight < (uint64_t)room / 2 << 32) {
 		struct mh_bin *bin = (struct mh_bin *)(cache->bins + MH_BIN_AT(n));
 
 		if (has_blocks(bin))

@@ -106,7 +106,8 @@ static inline uint64_t mh_tally_cached(uint64_t tally, uint32_t room)
 void mh_cache_init(struct mh_cache *cache);
 void mh_cache_close(struct mh_cache *cache);     /* an empty one, for good */
 uint64_t mh_cache_flush(struct mh_cache *cache); /* all; returns its weight */
-uint64_t mh_cache_halve(struct mh_cache *cache); /* the older half of each bin */
+/* The older halves of bins, the largest first, until half of the room is free. */
+uint64_t mh_cache_halve(struct mh_cache *cache, uint32_t room);
 
 /* For a request of at most MH_CACHED_MAX. */
 static inline struct mh_bin *mh_bin(struct mh_cache *cache, size_t size)

@@ -223,7 +223,7 @@ static MH_INLINE int to_cache(struct mh_hot *h, char *block, size_t size)
 		return 0;
 	h->tally += bin->weight;
 	if (mh_unlikely(h->tally & MH_TALLY_FULL))
-		h->tally -= mh_cache_halve(mh_cache(h));
+		h->tally -= mh_cache_halve(mh_cache(h), mh_settings.cache_bytes);
 	return 1;
 }
 

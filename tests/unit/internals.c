@@ -132,8 +132,10 @@ START_TEST(cache_is_halved)
 		ck_assert(mh_bin_push(small, blocks[i]));
 	}
 	ck_assert(mh_bin_push(one, (char *)mh_backend_malloc(20480) + 16));
-	ck_assert_uint_eq(mh_cache_halve(&cache) >> 32, 3 * 128 + 20480);
+	ck_assert_uint_eq(mh_cache_halve(&cache, MH_CACHE_ROOM) >> 32, 3 * 128 + 20480);
 	ck_assert_ptr_null(mh_bin_pop(one));
+	ck_assert(mh_bin_push(one, (char *)mh_backend_malloc(20480) + 16));
+	ck_assert_uint_eq(mh_cache_halve(&cache, 32768) >> 32, 20480); /* that is enough */
 	ck_assert_ptr_eq(mh_bin_pop(small), blocks[4]);
 	ck_assert(mh_bin_push(small, blocks[4]));
 	ck_assert_uint_eq(mh_cache_flush(&cache) >> 32, 2 * 128);
