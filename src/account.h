@@ -21,8 +21,7 @@
  * thread is never more than 64 KiB off.  The process's total likewise, by the
  * thread's tally: cache.h.
  */
-#define MH_STEP_BITS 15
-#define MH_STEP (INT64_C(1) << MH_STEP_BITS)
+#define MH_STEP (INT64_C(32) << 10)
 #define MH_NET_FAR (INT64_C(48) << 10)
 
 /* A step was crossed, or the tally's. */

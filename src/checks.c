@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "checks.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -206,14 +205,6 @@ uint64_t mh_check_freed(const void *block)
 	return freed(block, mh_cookie_size(mh_cookie(block)->w0));
 }
 
-static MH_NOINLINE void to_backend(char *block, uint64_t meta)
-{
-	int saved = errno;
-
-	mh_backend_free(block - mh_check_room(meta));
-	errno = saved;
-}
-
 /* 0 when the bin is full. */
 static MH_INLINE int to_cache(struct mh_hot *h, char *block, size_t size)
 {
@@ -234,7 +225,7 @@ static MH_INLINE size_t release(struct mh_hot *h, char *block)
 
 	if (mh_unlikely(!h || MH_META_ALIGN(meta) || size > CACHED_MAX ||
 			!to_cache(h, block, size)))
-		to_backend(block, meta);
+		mh_backend_free(block - mh_check_room(meta));
 	return mh_check_room(meta) + mh_check_end(size);
 }
 
