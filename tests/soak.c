@@ -358,7 +358,6 @@ static unsigned long end(void)
 
 int main(int argc, char **argv)
 {
-	const char *plugin = getenv("MEMHOOK_PLUGIN");
 	long seconds = argc > 1 ? atol(argv[1]) : 6, s, rests = 0;
 	unsigned long steps;
 	struct memory m;
@@ -366,18 +365,7 @@ int main(int argc, char **argv)
 
 	if (argc > 2 && atoi(argv[2]) > 0 && atoi(argv[2]) <= THREADS_MAX)
 		threads = (unsigned)atoi(argv[2]);
-	if (!plugin) {
-		fputs("MEMHOOK_PLUGIN names no library\n", stderr);
-		return 77;
-	}
-	if (!getenv("MEMHOOK_BY")) { /* it is read at the very first malloc */
-		setenv("MEMHOOK_BY", "library", 1);
-		execv("/proc/self/exe", argv);
-	}
-	for (i = 0; i < PLUGINS; i++) {
-		snprintf(path[i], sizeof(path[i]), "%s/plugin-%d.so", scratch(), i);
-		copy_file(plugin, path[i]);
-	}
+	copies_by_library(argv, path, PLUGINS);
 	begin();
 	for (s = 0; s < seconds && !atomic_load(&wrong); s++) {
 		pause_for(1000);

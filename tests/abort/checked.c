@@ -3,11 +3,11 @@
  * Misuse that only checks see (MEMHOOK_CHECK=on): the exact message, which
  * tells where the block was allocated and freed, then SIGABRT.
  */
-#include <dlfcn.h>
 #include <malloc.h>
 #include <signal.h>
 
 #include "child.h"
+#include "operator.h"
 
 #define ALLOCATED ", allocated at " PLACE
 #define FREED ", freed at " PLACE
@@ -140,17 +140,6 @@ static void double_free_much_later(void)
 	free(p);
 	free(q);
 	free(p);
-}
-
-/* How size_t is spelled in the name of an operator. */
-#define Z (sizeof(size_t) == 8 ? "m" : "j")
-
-static void *operator(const char *name, const char *z)
-{
-	char whole[32];
-
-	snprintf(whole, sizeof(whole), "%s%s", name, z);
-	return dlsym(RTLD_DEFAULT, whole);
 }
 
 static void mismatch(void)

@@ -3,12 +3,12 @@
  * Misuse, one fault each: the exact message, then SIGABRT.  Each case runs in
  * a child with its standard error in a pipe.
  */
-#include <dlfcn.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sys/mman.h>
 
 #include "child.h"
+#include "operator.h"
 
 /* Out of the compiler's sight. */
 static void *volatile p, *volatile q;
@@ -179,17 +179,6 @@ START_TEST(aborts_with_its_message)
 	ck_says(m->name, SIGABRT, m->message, status, text);
 }
 END_TEST
-
-/* How size_t is spelled in the name of an operator. */
-#define Z (sizeof(size_t) == 8 ? "m" : "j")
-
-static void *operator(const char *name, const char *z)
-{
-	char whole[32];
-
-	snprintf(whole, sizeof(whole), "%s%s", name, z);
-	return dlsym(RTLD_DEFAULT, whole);
-}
 
 static void delete_of_malloc(void)
 {

@@ -57,22 +57,8 @@ int main(int argc, char **argv)
 END
 $CC -O0 -w -o "$work/misuse" "$work/misuse.c" || exit 99
 
-# check NAME STATUS PATTERN COMMAND...: exit status, and a line of all output
-check() {
-	local name=$1 status=$2 pattern=$3 got
-	shift 3
-	"$@" > "$work/out" 2>&1 < /dev/null
-	got=$?
-	if [ $got != "$status" ]; then
-		echo "FAIL: $name: exit status $got, not $status"
-		sed 's/^/      /' "$work/out" | head -5
-		failed=1
-	elif ! grep -Eq -- "$pattern" "$work/out"; then
-		echo "FAIL: $name: no line matches '$pattern'"
-		sed 's/^/      /' "$work/out" | head -5
-		failed=1
-	fi
-}
+# shellcheck source=tests/cli/check.sh
+. "${top_srcdir:?}/tests/cli/check.sh"
 lines() {
 	local n
 	n=$(grep -c "$1" "$2")

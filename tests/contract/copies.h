@@ -37,4 +37,24 @@ static inline const char *scratch(void)
 	return dir;
 }
 
+/* So many copies of the plug-in, in a process whose owners are libraries. */
+static inline void copies_by_library(char **argv, char (*path)[4096], int n)
+{
+	const char *plugin = getenv("MEMHOOK_PLUGIN");
+	int i;
+
+	if (!plugin) {
+		fputs("MEMHOOK_PLUGIN names no library\n", stderr);
+		exit(77);
+	}
+	if (!getenv("MEMHOOK_BY")) { /* it is read at the very first malloc */
+		setenv("MEMHOOK_BY", "library", 1);
+		execv("/proc/self/exe", argv);
+	}
+	for (i = 0; i < n; i++) {
+		snprintf(path[i], sizeof(path[i]), "%s/plugin-%d.so", scratch(), i);
+		copy_file(plugin, path[i]);
+	}
+}
+
 #endif /* TESTS_COPIES_H */

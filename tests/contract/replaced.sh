@@ -9,20 +9,8 @@ set -u
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
-fail() {
-	echo "FAIL: $*"
-	head -5 "$work/out"
-	failed=1
-}
-# check NAME STATUS TEXT COMMAND...
-check() {
-	local name=$1 status=$2 text=$3 got
-	shift 3
-	timeout 120 "$@" > "$work/out" 2>&1 < /dev/null
-	got=$?
-	[ "$got" = "$status" ] || fail "$name: exit status $got, not $status"
-	grep -Eq -- "$text" "$work/out" || fail "$name: no line matches '$text'"
-}
+# shellcheck source=tests/contract/check.sh
+. "$top_srcdir/tests/contract/check.sh"
 
 cat > "$work/names.c" <<'END_C'
 #include <malloc.h>

@@ -113,21 +113,9 @@ static void blow(unsigned seconds, unsigned threads)
 
 int main(int argc, char **argv)
 {
-	const char *plugin = getenv("MEMHOOK_PLUGIN");
 	int i;
 
-	if (!plugin) {
-		fputs("MEMHOOK_PLUGIN names no library\n", stderr);
-		return 77;
-	}
-	if (!getenv("MEMHOOK_BY")) { /* it is read at the very first malloc */
-		setenv("MEMHOOK_BY", "library", 1);
-		execv("/proc/self/exe", argv);
-	}
-	for (i = 0; i < PLUGINS; i++) {
-		snprintf(path[i], sizeof(path[i]), "%s/plugin-%d.so", scratch(), i);
-		copy_file(plugin, path[i]);
-	}
+	copies_by_library(argv, path, PLUGINS);
 	blow(argc > 1 ? (unsigned)atoi(argv[1]) : 2, argc > 2 ? (unsigned)atoi(argv[2]) : 8);
 	printf("%lu loads, %lu blocks, %lu signals, %lu charged to another\n", loads, blocks,
 	       ticks, wrong);
