@@ -224,10 +224,8 @@ int export_main(int argc, char **argv)
 
 	if (rc)
 		return rc - 1;
-#ifdef MEMHOOK_PASSTHROUGH
-	complain("this memhook was built --without-jemalloc and counts nothing");
-	return 1;
-#endif
+	if (counts_nothing())
+		return 1;
 	rc = o.once ? once(&o) : export_serve(&o.listen, &o.scope);
 	free(o.scope.pids);
 	return rc;

@@ -199,10 +199,8 @@ int list_main(int argc, char **argv)
 
 	if (rc)
 		return rc - 1;
-#ifdef MEMHOOK_PASSTHROUGH
-	complain("this memhook was built --without-jemalloc and counts nothing");
-	return 1;
-#endif
+	if (counts_nothing())
+		return 1;
 	families_read(&f);
 	if (format == MEMHOOK_JSON)
 		print_json(stdout, &f);

@@ -286,10 +286,8 @@ int mark_main(int argc, char **argv)
 
 	if (rc)
 		return rc - 1;
-#ifdef MEMHOOK_PASSTHROUGH
-	complain("this memhook was built --without-jemalloc and counts nothing");
-	return 1;
-#endif
+	if (counts_nothing())
+		return 1;
 	rc = live_open(&l, pid);
 	if (rc == 0)
 		rc = live_read(&l, &s);

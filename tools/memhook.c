@@ -71,6 +71,16 @@ void complain(const char *format, ...)
 	fputc('\n', stderr);
 }
 
+int counts_nothing(void)
+{
+#ifdef MEMHOOK_PASSTHROUGH
+	complain("this memhook was built --without-jemalloc and counts nothing");
+	return 1;
+#else
+	return 0;
+#endif
+}
+
 void out_of_memory(void)
 {
 	complain("out of memory");

@@ -266,12 +266,8 @@ int pprof_main(int argc, char **argv)
 		if (!pid)
 			return EXIT_USAGE;
 	}
-#ifdef MEMHOOK_PASSTHROUGH
-	if (pid) {
-		complain("this memhook was built --without-jemalloc and counts nothing");
+	if (pid && counts_nothing())
 		return 1;
-	}
-#endif
 	rc = pid ? read_process(&o, pid) : read_report(&o);
 	rc = rc == 0 ? write_all(&o) : 1;
 	while (o.count)

@@ -228,10 +228,8 @@ int record_main(int argc, char **argv)
 
 	if (rc)
 		return rc - 1;
-#ifdef MEMHOOK_PASSTHROUGH
-	complain("this memhook was built --without-jemalloc and counts nothing");
-	return 1;
-#endif
+	if (counts_nothing())
+		return 1;
 	if (names_a_process(o.command) && (o.by || o.through || o.follow)) {
 		complain("how owners are told was decided when process %s began:"
 			 " leave out --by, --through and --follow", o.command[0]);

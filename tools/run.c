@@ -129,15 +129,8 @@ static int exit_status(int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-#ifdef MEMHOOK_PASSTHROUGH
-#define COUNTS 0
-#else
-#define COUNTS 1
-#endif
-
 static int run_uncounted(const struct run_options *o, const char *path)
 {
-	complain("this memhook was built --without-jemalloc and counts nothing");
 	execv(path, o->command);
 	complain("%s: %s", path, strerror(errno));
 	return errno == ENOENT ? 127 : 126;
@@ -171,7 +164,7 @@ static int run(struct run_options *o, const char *path)
 	struct run r = { .options = o };
 	int rc;
 
-	if (!COUNTS)
+	if (counts_nothing())
 		return run_uncounted(o, path);
 	rc = target_check(path, o->follow);
 	if (rc)

@@ -345,10 +345,8 @@ int stat_main(int argc, char **argv)
 
 	if (rc)
 		return rc - 1;
-#ifdef MEMHOOK_PASSTHROUGH
-	complain("this memhook was built --without-jemalloc and counts nothing");
-	return 1;
-#endif
+	if (counts_nothing())
+		return 1;
 	to = args_output(&o.view);
 	if (!to)
 		return 1;

@@ -29,6 +29,9 @@ int report_main(int argc, char **argv);
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 extern const char *subcommand;
 
+/* Was it built --without-jemalloc?  Then that was said. */
+int counts_nothing(void);
+
 /* Says so, and ends the tool. */
 void out_of_memory(void) __attribute__((noreturn));
 

@@ -221,10 +221,8 @@ int top_main(int argc, char **argv)
 		return rc - 1;
 	if (check_terminals())
 		return EXIT_USAGE;
-#ifdef MEMHOOK_PASSTHROUGH
-	complain("this memhook was built --without-jemalloc and counts nothing");
-	return 1;
-#endif
+	if (counts_nothing())
+		return 1;
 	setlocale(LC_CTYPE, "");
 	return show(&t, pid);
 }

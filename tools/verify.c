@@ -167,9 +167,7 @@ int verify_main(int argc, char **argv)
 
 	if (rc)
 		return rc - 1;
-#ifdef MEMHOOK_PASSTHROUGH
-	complain("this memhook was built --without-jemalloc and counts nothing");
-	return 1;
-#endif
+	if (counts_nothing())
+		return 1;
 	return verify(pid, format);
 }
