@@ -65,13 +65,15 @@ static uint64_t less(uint64_t n, uint64_t other)
 static int heap_numbers(struct mh_heap *heap)
 {
 	int rc = mh_backend_numbers(heap);
+	uint64_t guarded;
 
 	if (mh_process_ready()) {
 		heap->cached += mh_caches_bytes() + mh_quarantine_bytes();
-		heap->allocated += mh_guard_bytes();
-		heap->active += mh_guard_bytes();
-		heap->resident += mh_guard_bytes();
-		heap->mapped += mh_guard_bytes();
+		guarded = mh_guard_bytes();
+		heap->allocated += guarded;
+		heap->active += guarded;
+		heap->resident += guarded;
+		heap->mapped += guarded;
 	}
 	if (heap->cached > heap->allocated)
 		heap->cached = heap->allocated; /* threads were at it */
