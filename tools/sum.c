@@ -56,20 +56,36 @@ static int sum_shard(struct reader *r, uint64_t at, uint32_t rows, struct mh_sum
 	return 0;
 }
 
+/*
+ * As many as there are now: a pass that went by an older number would miss
+ * what a new thread allocated, and not what another one freed of it.
+ */
+static int read_shards_used(struct reader *r, uint64_t area, const struct mh_area *a,
+			    uint32_t *used)
+{
+	if (reader_read(r, area + offsetof(struct mh_area, shards_used), used,
+			sizeof(*used)))
+		return -1;
+	if (*used > a->shards_max)
+		*used = a->shards_max;
+	return 0;
+}
+
 int sum_shards(struct reader *r, uint64_t area, const struct mh_area *a,
 	       struct mh_sum *sum)
 {
 	struct mh_row *buf = malloc(BATCH_ROWS * sizeof(*buf));
 	uint64_t at = area + a->shards_offset, budget = PASS_LIMIT;
-	uint32_t s;
-	int rc = 0;
+	uint32_t s, used;
+	int rc;
 
 	if (!buf) {
 		r->error = "out of memory";
 		return -1;
 	}
 	memset(sum, 0, a->owners_used * sizeof(*sum));
-	for (s = 0; s < a->shards_used && rc == 0; s++, at += a->shard_stride)
+	rc = read_shards_used(r, area, a, &used);
+	for (s = 0; rc == 0 && s < used; s++, at += a->shard_stride)
 		rc = sum_shard(r, at, a->owners_used, sum, buf, &budget);
 	free(buf);
 	return rc;

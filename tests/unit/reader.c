@@ -13,6 +13,7 @@
 #include "../common.h"
 #include "reader.h"
 #include "segment-file.h"
+#include "sum.h"
 
 static void put(int fd, const void *from, size_t n, uint64_t at)
 {
@@ -72,6 +73,31 @@ START_TEST(a_good_segment)
 	reader_free(&s);
 	ck_assert_int_eq(reader_snapshot(&r, 1, &s), -1); /* never filled */
 	ck_assert_int_eq(reader_snapshot(&r, 1u << 31, &s), -1);
+	close(fd);
+}
+END_TEST
+
+/* A thread that came since the header was read: its shard is read all the same. */
+START_TEST(a_shard_that_was_not_there_yet)
+{
+	struct mh_row row = { 0, 0, 7000, 1 };
+	struct mh_sum sum[20];
+	struct mh_area a, now;
+	struct reader r;
+	int fd = good_segment();
+
+	ck_assert_int_eq(reader_open(&r, fd), 0);
+	ck_assert_int_eq(pread(fd, &a, sizeof(a), (off_t)r.run.areas_offset), sizeof(a));
+	now = a;
+	now.shards_used = 4;
+	put(fd, &now, sizeof(now), r.run.areas_offset);
+	put(fd, &row, sizeof(row), r.run.areas_offset + a.shards_offset + 3 * a.shard_stride);
+	ck_assert_int_eq(sum_shards(&r, r.run.areas_offset, &a, sum), 0);
+	ck_assert_uint_eq(sum[0].alloc_bytes, 3 * 105 + 7000);
+	now.shards_used = UINT32_MAX; /* an enemy's */
+	put(fd, &now, sizeof(now), r.run.areas_offset);
+	ck_assert_int_eq(sum_shards(&r, r.run.areas_offset, &a, sum), 0);
+	ck_assert_uint_eq(sum[0].alloc_bytes, 3 * 105 + 7000);
 	close(fd);
 }
 END_TEST
@@ -281,6 +307,7 @@ int main(void)
 	TCase *c = tcase_create("reader");
 
 	tcase_add_test(c, a_good_segment);
+	tcase_add_test(c, a_shard_that_was_not_there_yet);
 	tcase_add_test(c, replaced_words);
 	tcase_add_test(c, no_segment_at_all);
 	tcase_add_test(c, other_versions);
