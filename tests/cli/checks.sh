@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return 9;
 	if (strcmp(argv[1], "overflow") == 0) {
-		p[48] = 1;
+		p[48] ^= 1; /* not 1: the canary may have that */
 		free(p);
 	} else if (strcmp(argv[1], "read") == 0) {
 		free(p);
