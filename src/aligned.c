@@ -1,47 +1,110 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Over-aligned blocks.  One begins an alignment before the user's pointer, and
- * its cookie is the end of that room.  They are not cached: their sizes and
- * alignments are too many for bins.
+ * its cookie is the end of that room.
+ *
+ * The backend cuts a page-aligned run into blocks of one class, so that all
+ * blocks of a class that is a multiple of the alignment are aligned to it
+ * already: those come out of malloc's bins, and go back there.
  */
 #include "charge.h"
+#include "inspect.h"
 
-/* Does this thread know the owner without asking? */
-static inline int known_owner(struct mh_hot *h, struct mh_from from, uintptr_t fp,
-			      uint64_t *owner)
+/* The row to charge, as far as this thread knows without asking. */
+static inline struct mh_row *known_row(struct mh_hot *h, struct mh_from from,
+				       uintptr_t fp, uint64_t *owner)
 {
+	struct mh_row *row = atomic_load_explicit(&h->current, MH_RELAXED);
 	const struct mh_site *site;
 
-	if ((uintptr_t)atomic_load_explicit(&h->current, MH_RELAXED) >
-	    (uintptr_t)MH_BY_CALLER) {
-		*owner = atomic_load_explicit(&h->owner, MH_RELAXED);
-		return 1;
-	}
+	*owner = atomic_load_explicit(&h->owner, MH_RELAXED);
+	if ((uintptr_t)row > (uintptr_t)MH_BY_CALLER)
+		return row;
 	site = mh_site_outside(h, from, fp);
 	if (!site)
-		return 0;
+		return NULL;
 	*owner = site->owner;
-	return 1;
+	return site->row;
+}
+
+/* By the backend's own way, which takes longer. */
+static MH_NOINLINE void *make(size_t align, size_t size, uint64_t meta, uint64_t owner,
+			      const void *caller)
+{
+	char *start = mh_backend_memalign(align, mh_aligned_held(align, size));
+
+	if (mh_unlikely(!start))
+		return mh_oom(size, caller);
+	return charge(mh_hot, owner, start + align, size, meta);
+}
+
+/* Not where the backend is jemalloc. */
+static MH_COLD void *make_instead(char *start, size_t align, size_t size, uint64_t meta,
+				  uint64_t owner, const void *caller)
+{
+	mh_backend_free(start);
+	return make(align, size, meta, owner, caller);
+}
+
+/* Out of a bin, or as one that goes there in the end. */
+static inline void *take(struct mh_hot *h, struct mh_row *row, uint64_t owner,
+			 size_t align, size_t size, uint64_t meta, const void *caller)
+{
+	size_t held = mh_aligned_held(align, size);
+	struct mh_bin *bin = mh_bin(mh_cache(h), held - MH_COOKIE_SIZE);
+	char *block = mh_bin_pop(bin), *start;
+	uint64_t weight = 0;
+
+	if (mh_likely(block != NULL)) {
+		start = (char *)mh_cookie(block);
+		weight = bin->weight;
+	} else {
+		start = mh_backend_malloc(held);
+		if (mh_unlikely(!start))
+			return mh_oom(size, caller);
+	}
+	if (mh_unlikely((uintptr_t)start & (align - 1))) { /* looked at, not believed */
+		h->tally -= weight;
+		return make_instead(start, align, size, meta, owner, caller);
+	}
+	block = start + align;
+	mh_cookie_write(block, mh_cookie_w0(size, owner), mh_key(h, meta));
+	if (mh_unlikely(mh_count_alloc(h, row, size, weight)))
+		return mh_alloc_publish(block, row);
+	return block;
 }
 
 void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, struct mh_from from,
 		       uintptr_t fp)
 {
 	struct mh_hot *h = mh_hot;
+	struct mh_row *row;
 	uint64_t owner;
-	char *start;
 
 	if (align <= MH_COOKIE_SIZE)
 		return mh_alloc(size, meta, &from);
 	if (size > MH_SIZE_MAX || align > MH_SIZE_MAX - size)
 		return no_memory();
 	meta |= MH_META(0, 0, __builtin_ctzl(align));
-	if (mh_unlikely(!size || !known_owner(h, from, fp, &owner)))
+	row = size ? known_row(h, from, fp, &owner) : NULL;
+	if (mh_unlikely(!row))
 		return mh_alloc_asked(size, meta, 0, from, fp);
-	start = mh_backend_memalign(align, align + size);
-	if (mh_unlikely(!start))
-		return mh_oom(size, from.caller);
-	return charge(h, owner, start + align, size, meta);
+	if (!mh_aligned_in_run(align, size))
+		return make(align, size, meta, owner, from.caller);
+	return take(h, row, owner, align, size, meta, from.caller);
+}
+
+/* Verified, and flipped. */
+static inline void give(struct mh_hot *h, struct mh_row *row, size_t size, char *start,
+			size_t held)
+{
+	struct mh_bin *bin = mh_bin(mh_cache(h), held - MH_COOKIE_SIZE);
+	int kept = mh_bin_push(bin, start + MH_COOKIE_SIZE);
+
+	if (mh_unlikely(mh_count_free(h, row, size, kept ? bin->weight : 0)))
+		mh_free_publish(row);
+	if (!kept)
+		mh_backend_free_sized(start, held);
 }
 
 /*
@@ -51,19 +114,28 @@ void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, struct mh_from 
 int mh_free_aligned(void *block, uint64_t expected, size_t claimed)
 {
 	struct mh_hot *h = mh_hot;
+	struct mh_row *rows = atomic_load_explicit(&h->free_rows, MH_RELAXED);
+	struct mh_cookie *c = mh_cookie(block);
 	uint64_t meta, w0;
+	size_t size, align;
 
-	if (((uintptr_t)block & 4095) < MH_COOKIE_SIZE ||
-	    (uintptr_t)block % MH_COOKIE_SIZE ||
-	    !atomic_load_explicit(&h->free_rows, MH_RELAXED))
+	if ((uintptr_t)block % MH_COOKIE_SIZE || !rows ||
+	    (((uintptr_t)block & 4095) < MH_COOKIE_SIZE && !mh_cookie_is_known(c)))
 		return 0;
-	meta = mh_cookie_meta(mh_cookie(block), block, mh_secret);
-	w0 = mh_cookie(block)->w0;
+	meta = mh_cookie_meta(c, block, mh_secret);
+	w0 = c->w0;
+	size = mh_cookie_size(w0);
 	if (((meta ^ expected) & (255 | MH_GUARDED)) || !MH_META_ALIGN(meta) ||
-	    (claimed != MH_ANY_SIZE && claimed != mh_cookie_size(w0)))
+	    (claimed != MH_ANY_SIZE && claimed != size))
 		return 0;
 	mh_cookie_flip(block);
-	mh_count_free_any(h, mh_cookie_owner(w0), mh_cookie_size(w0));
+	align = (size_t)1 << MH_META_ALIGN(meta);
+	if (mh_aligned_in_run(align, size)) {
+		give(h, &rows[mh_cookie_owner(w0)], size, mh_block_start(block, meta),
+		     mh_aligned_held(align, size));
+		return 1;
+	}
+	mh_count_free_any(h, mh_cookie_owner(w0), size);
 	mh_backend_free(mh_block_start(block, meta));
 	return 1;
 }

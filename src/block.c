@@ -27,7 +27,7 @@ static void *from_backend(size_t size, uint64_t meta, int zero)
 	char *start;
 
 	if (align)
-		start = mh_backend_memalign(room, room + size);
+		start = mh_backend_memalign(room, mh_aligned_held(room, size));
 	else
 		start = zero ? mh_backend_calloc(size + room)
 			     : mh_backend_malloc(size + room);

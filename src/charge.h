@@ -35,6 +35,24 @@ static inline void credit(struct mh_hot *h, uint64_t owner, size_t size)
 		mh_shared_free(owner, size);
 }
 
+/* The widest alignment that a run's start has, and the largest class in runs. */
+#define MH_RUN_ALIGN 4096
+#define MH_RUN_MAX (14 << 10)
+
+/* Does such a block's class align it already?  aligned.c */
+static inline int mh_aligned_in_run(size_t align, size_t size)
+{
+	return align <= MH_RUN_ALIGN && size <= MH_RUN_MAX - 2 * align;
+}
+
+/* What is asked of the backend for it: whole alignments, where bins will have it. */
+static inline size_t mh_aligned_held(size_t align, size_t size)
+{
+	size_t held = align + size;
+
+	return mh_aligned_in_run(align, size) ? (held + align - 1) & -align : held;
+}
+
 /*
  * block.c: a block but for its cookie, which is to have *meta.  Guarded where
  * that is wanted and can be.  NULL and ENOMEM: out of memory.

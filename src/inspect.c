@@ -59,24 +59,30 @@ uint64_t mh_peek_meta(const void *block, uint64_t *w0)
 #define KNOWN_PAGES 1024
 static _Atomic uintptr_t known_page[KNOWN_PAGES];
 
+/* relaxed: the table is a hint, a page stays what it is */
+int mh_cookie_is_known(const struct mh_cookie *c)
+{
+	uintptr_t page = (uintptr_t)c >> 12;
+
+	return atomic_load_explicit(&known_page[page % KNOWN_PAGES], MH_RELAXED) == page;
+}
+
 static uint64_t read_meta(const void *block, uint64_t *w0)
 {
 	const struct mh_cookie *c = mh_cookie_of(block);
 	uintptr_t page = (uintptr_t)c >> 12;
-	_Atomic uintptr_t *known = &known_page[page % KNOWN_PAGES];
 	uint64_t meta;
 
 	if (mh_guard_has(block))
 		return mh_guard_meta(block, w0);
-	/* relaxed: the table is a hint, a page stays what it is */
 	if (((uintptr_t)block & 4095) >= MH_COOKIE_SIZE || mh_zero_has(block) ||
-	    atomic_load_explicit(known, memory_order_relaxed) == page) {
+	    mh_cookie_is_known(c)) {
 		*w0 = c->w0;
 		return mh_cookie_meta(c, block, mh_secret);
 	}
 	meta = mh_peek_meta(block, w0);
 	if (meta)
-		atomic_store_explicit(known, page, memory_order_relaxed);
+		atomic_store_explicit(&known_page[page % KNOWN_PAGES], page, MH_RELAXED);
 	return meta;
 }
 

@@ -137,6 +137,59 @@ START_TEST(realloc_of_an_aligned_block)
 }
 END_TEST
 
+#define TURNS 64
+#define SIZES 40
+
+struct turn {
+	unsigned char *p;
+	size_t size;
+};
+
+static void put(struct turn *t, unsigned char *p, size_t size)
+{
+	t->p = p;
+	t->size = size;
+	memset(p, (int)(size % 251), size);
+}
+
+static void take_back(struct turn *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->size; i++)
+		ck_assert_uint_eq(t->p[i], t->size % 251);
+	free(t->p);
+	t->p = NULL;
+}
+
+/* Both come out of the same ready blocks, where the class allows it. */
+START_TEST(blocks_with_and_without_alignment_take_turns)
+{
+	memhook_owner o = fresh_owner("aligned-turns"), previous = memhook_enter(o);
+	struct turn turns[TURNS] = { { NULL, 0 } };
+	size_t align, n, round;
+
+	for (round = 0; round < 20; round++)
+		for (align = 32; align <= 4096; align *= 2)
+			for (n = 0; n < SIZES; n++) {
+				struct turn *t = &turns[(n * 7 + round * 13) % TURNS];
+				size_t size = 1 + (n * n * 11 + round * 17) % 14000;
+				int plain = (n + round) % 2;
+				void *p = plain ? malloc(size + align) : memalign(align, size);
+
+				ck_assert(plain || (uintptr_t)p % align == 0);
+				if (t->p)
+					take_back(t);
+				put(t, p, plain ? size + align : size);
+			}
+	for (n = 0; n < TURNS; n++)
+		if (turns[n].p)
+			take_back(&turns[n]);
+	ck_holds(o, 0, 0);
+	memhook_leave(previous);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *c = tcase_create("aligned");
@@ -147,5 +200,6 @@ int main(void)
 	tcase_add_test(c, too_much);
 	tcase_add_test(c, pages);
 	tcase_add_test(c, realloc_of_an_aligned_block);
+	tcase_add_test(c, blocks_with_and_without_alignment_take_turns);
 	return run_case(c);
 }
