@@ -41,14 +41,22 @@ void mh_publish_net(struct mh_hot *h)
 
 /*
  * The tally has gone 16 KiB one way.  What a large block moves there and back
- * stays with the thread: 48 KiB, and those 16.
+ * stays with the thread: 48 KiB, and those 16.  When the way has turned, half of
+ * it is kept back, for it may turn again.
  */
 static void step_net(struct mh_hot *h)
 {
+	struct mh_line *l = (struct mh_line *)h;
 	int64_t change = gather(h);
+	int up = change > 0;
 
-	if (change >= MH_NET_FAR || change <= -MH_NET_FAR)
-		mh_publish_net(h);
+	if (change < MH_NET_FAR && change > -MH_NET_FAR)
+		return;
+	l->unpublished = 0;
+	if (up != l->went_up)
+		l->unpublished = up ? MH_NET_FAR / 2 : -MH_NET_FAR / 2;
+	l->went_up = up;
+	coarse_add(&mh_area->total, change - l->unpublished);
 }
 
 /* Only this thread writes the row and what it published of it. */
