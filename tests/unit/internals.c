@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Units of src/, linked from the archive: cookie, cache, layout, report, watch. */
+/* Units of src/, linked from the archive: cookie, cache, layout, report, watch, peek. */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../common.h"
 #include "cache.h"
 #include "cookie.h"
+#include "inspect.h"
 #include "owner.h"
 #include "process.h"
 #include "report.h"
@@ -283,6 +290,65 @@ START_TEST(the_hot_path_is_left_and_found_again)
 }
 END_TEST
 
+/* As sandboxes do; where there are no filters, an emulator may refuse it anyway. */
+static void refuse(unsigned call, unsigned error)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(filter) / sizeof(*filter), filter };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* 0 when what can be read is, what cannot is not, and nothing stays behind. */
+static int looks(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *p = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), seen[16] = "";
+	int next = dup(0), left;
+
+	close(next);
+	memcpy(p + page - 16, "fifteen letters", 16);
+	mprotect(p + page, page, PROT_NONE);
+	munmap(p + 2 * page, page);
+	errno = E2BIG;
+	if (mh_peek(p + page - 16, seen, 16) || strcmp(seen, "fifteen letters"))
+		return 1;
+	if (!mh_peek(p + page, seen, 16) || !mh_peek(p + 2 * page, seen, 16) ||
+	    !mh_peek(p + page - 8, seen, 16))
+		return 2;
+	if (errno != E2BIG)
+		return 3;
+	left = dup(0);
+	close(left);
+	return left != next ? 4 : 0;
+}
+
+/* process_vm_readv as it is; refused, without /proc and descriptors. */
+START_TEST(any_pointer_can_be_looked_at)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (_i) {
+			refuse(SYS_openat, ENOENT);
+			refuse(SYS_pipe2, EMFILE);
+			refuse(SYS_process_vm_readv, _i == 1 ? EPERM : ENOSYS);
+		}
+		_exit(looks());
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(status == 0, "status %x", status);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *c = tcase_create("internals");
@@ -298,5 +364,6 @@ int main(void)
 	tcase_add_test(c, report_sorts_any_number);
 	tcase_add_test(c, segment_file_is_sparse_and_limited);
 	tcase_add_test(c, the_hot_path_is_left_and_found_again);
+	tcase_add_loop_test(c, any_pointer_can_be_looked_at, 0, 3);
 	return run_case(c);
 }
