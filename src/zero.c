@@ -15,18 +15,24 @@ struct mh_cookie mh_zero_cookies[MH_ZERO_SLOTS];
 static _Atomic unsigned long taken[WORDS]; /* one bit a slot */
 static _Atomic unsigned turn;
 
-/* Address space and no memory.  Of threads that come at once, one wins. */
+/*
+ * Address space and no memory.  The first page is nobody's block: where all are
+ * taken, a block of no bytes is made like any other, and if the backend's pages
+ * end in front of ours, it lies where they begin.
+ * Of threads that come at once, one wins.
+ */
 static uintptr_t map(void)
 {
+	size_t size = MH_ZERO_SLOT + MH_ZERO_SPAN;
 	uintptr_t none = 0, base;
 	int saved = errno;
-	void *p = mmap(NULL, MH_ZERO_SPAN, PROT_NONE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		       -1, 0);
 
-	base = p == MAP_FAILED ? 1 : (uintptr_t)p;
+	base = p == MAP_FAILED ? 1 : (uintptr_t)p + MH_ZERO_SLOT;
 	if (!atomic_compare_exchange_strong(&mh_zero_base, &none, base)) {
 		if (base > 1)
-			munmap(p, MH_ZERO_SPAN);
+			munmap(p, size);
 		base = none;
 	}
 	errno = saved;

@@ -18,6 +18,7 @@
 #include "segment-file.h"
 #include "stats.h"
 #include "thread.h"
+#include "zero.h"
 
 START_TEST(cookie_round_trip)
 {
@@ -349,6 +350,25 @@ START_TEST(any_pointer_can_be_looked_at)
 }
 END_TEST
 
+/*
+ * A block of no bytes may be made at the end of the backend's pages.  Were that
+ * the first of the pages without access, it would be taken for theirs.
+ */
+START_TEST(a_page_lies_in_front_of_those_of_no_bytes)
+{
+	char *front, *p, byte[16];
+
+	free(malloc(opaque(0)));
+	ck_assert_uint_gt(atomic_load(&mh_zero_base), 1);
+	front = (char *)atomic_load(&mh_zero_base) - MH_ZERO_SLOT;
+	/* mapped, so that nobody else's can come to lie there, and out of reach */
+	p = mmap(front, MH_ZERO_SLOT, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	ck_assert(p != front);
+	ck_assert_int_eq(mh_peek(front + MH_ZERO_SLOT - 16, byte, 16), -1);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *c = tcase_create("internals");
@@ -365,5 +385,6 @@ int main(void)
 	tcase_add_test(c, segment_file_is_sparse_and_limited);
 	tcase_add_test(c, the_hot_path_is_left_and_found_again);
 	tcase_add_loop_test(c, any_pointer_can_be_looked_at, 0, 3);
+	tcase_add_test(c, a_page_lies_in_front_of_those_of_no_bytes);
 	return run_case(c);
 }
