@@ -108,6 +108,15 @@ static const struct spoil {
 
 #define SPOILS (sizeof(spoils) / sizeof(*spoils))
 
+/* By its type: the low bytes of a value are the last ones on some processors. */
+static void spoil(const struct spoil *s)
+{
+	if (s->size == sizeof(uint32_t))
+		*(uint32_t *)s->field = (uint32_t)s->value;
+	else
+		*(uint64_t *)s->field = s->value;
+}
+
 static void put(int fd, const void *from, size_t size, uint64_t at)
 {
 	if (pwrite(fd, from, size, (off_t)at) != (ssize_t)size) {
@@ -196,7 +205,7 @@ static int fill(int fd, const char *name, unsigned seed, const char *file)
 		return put_all(fd), ftruncate(fd, 65536 + 100);
 	for (i = 0; i < SPOILS; i++)
 		if (strcmp(name, spoils[i].name) == 0) {
-			memcpy(spoils[i].field, &spoils[i].value, spoils[i].size);
+			spoil(&spoils[i]);
 			if (run.areas_offset != 65536) {
 				put(fd, &run, sizeof(run), 0);
 				return ftruncate(fd, 1 << 20);
