@@ -35,7 +35,7 @@ static struct call {
 	const char *name;
 	unsigned refused;
 } calls[] = {
-	CALL(mmap, ENOMEM),	    CALL(munmap, ENOMEM),
+	CALL(munmap, ENOMEM),	    CALL(process_vm_readv, EPERM),
 	CALL(mprotect, ENOMEM),	    CALL(madvise, ENOMEM),
 	CALL(mremap, ENOMEM),	    CALL(memfd_create, EMFILE),
 	CALL(ftruncate, EPERM),	    CALL(fallocate, ENOSPC),
@@ -43,10 +43,15 @@ static struct call {
 	CALL(pread64, EIO),	    CALL(pwrite64, ENOSPC),
 	CALL(read, EIO),	    CALL(clone, EAGAIN),
 	CALL(clone3, EAGAIN),	    CALL(getrandom, EAGAIN),
-	CALL(newfstatat, EACCES),   CALL(readlinkat, EACCES),
-	CALL(prlimit64, EPERM),	    CALL(process_vm_readv, EPERM),
+	CALL(readlinkat, EACCES),   CALL(prlimit64, EPERM),
 #ifdef SYS_readlink
 	CALL(readlink, EACCES),	    CALL(fork, EAGAIN),
+#endif
+#ifdef SYS_newfstatat
+	CALL(mmap, ENOMEM),	    CALL(newfstatat, EACCES),
+#else /* of 32 bits */
+	CALL(mmap2, ENOMEM),	    CALL(fstatat64, EACCES),
+	CALL(ftruncate64, EPERM),   CALL(fcntl64, EMFILE),
 #endif
 };
 #define CALLS (sizeof(calls) / sizeof(*calls))
@@ -221,6 +226,10 @@ static int all_in_turn(const char *only)
 		if (status < 0) {
 			printf("no notifications of seccomp here: %s\n", strerror(errno));
 			return 77;
+		}
+		if (run.fail_at == 0 && run.seen == 0) {
+			printf("the kernel does not say here who calls it\n");
+			return 77; /* all seem to be the vdso's, with 32 bits */
 		}
 		n = pread(run.output, text, sizeof(text) - 1, 0);
 		text[n > 0 ? n : 0] = '\0';
