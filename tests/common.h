@@ -49,19 +49,24 @@ static inline memhook_owner fresh_owner(const char *name)
 	} while (0)
 
 /* Runs a suite of one case; CK_FORK=no helps under a debugger. */
-static inline int run_case(TCase *c)
+static inline int run_case_within(TCase *c, double seconds)
 {
 	Suite *s = suite_create("memhook");
 	SRunner *r;
 	int failed;
 
-	tcase_set_timeout(c, 120);
+	tcase_set_timeout(c, seconds);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static inline int run_case(TCase *c)
+{
+	return run_case_within(c, 120);
 }
 
 #endif /* TESTS_COMMON_H */

@@ -5,6 +5,9 @@
 set -u
 : "${MEMHOOK_TOOL:?}" "${MEMHOOK_LIBRARY:?}" "${CHECK_REPORT:?}" "${VICTIM:?}" "${CC:=cc}"
 [ "${MEMHOOK_MODE:-jemalloc}" = jemalloc ] || exit 77
+# shellcheck source=tests/cli/proc.sh
+. "${top_srcdir:?}/tests/cli/proc.sh"
+proc_is_true || exit 77
 
 work=$(mktemp -d)
 left=

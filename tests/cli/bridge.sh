@@ -7,6 +7,9 @@ set -u
 ulimit -c 0
 : "${MEMHOOK_TOOL:?}" "${MEMHOOK_LIBRARY:?}" "${CHECK_REPORT:?}" "${CC:=cc}"
 [ "${MEMHOOK_MODE:-jemalloc}" = jemalloc ] || exit 77
+# shellcheck source=tests/cli/proc.sh
+. "${top_srcdir:?}/tests/cli/proc.sh"
+proc_is_true || exit 77
 
 work=$(mktemp -d)
 pids=

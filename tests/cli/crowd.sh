@@ -30,7 +30,7 @@ touched() {
 }
 # Where pages are swapped out, memory does not tell them from holes.
 tells_holes=$(awk '/^Swap(Total|Free)/ { print $2 }' /proc/meminfo | uniq | wc -l)
-[ -r /proc/self/pagemap ] || tells_holes=0
+"$CROWD" holes || tells_holes=0
 # root's own way through the mappings taken away
 plainly=()
 if [ "$(id -u)" = 0 ]; then

@@ -31,7 +31,7 @@ ask() {
 	timeout 300 "$gdb" -nx -q -batch -iex 'set auto-load off' -iex 'set width 0' \
 		-ex "source $top_srcdir/tools/memhook-gdb.py" "${commands[@]}" "${files[@]}" \
 		< /dev/null > out 2>&1
-	if grep -q 'ptrace: Operation not permitted' out; then
+	if grep -Eq 'ptrace: (Operation not permitted|Function not implemented)' out; then
 		echo "gdb may not look at processes here"
 		exit 77
 	fi

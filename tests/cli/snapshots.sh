@@ -34,29 +34,36 @@ for bad in 0 -1 x 1x nan inf 0.001 1e9 ' 1' ''; do
 	refused 'number of seconds' --interval="$bad" --output="$work/o"
 done
 
-# until LINES: so many snapshots are there
+# The first snapshots may be older than the program's first allocation.
+begun() {
+	grep -v '"totals":{[^}]*"alloc_calls":0,'
+}
+# until LINES: so many snapshots are there, in which there is something
 until_lines() {
 	for _ in $(seq 600); do
-		[ -f "$work/o" ] && [ "$(wc -l < "$work/o")" -ge "$1" ] && return
+		[ -f "$work/o" ] && [ "$(begun < "$work/o" | wc -l)" -ge "$1" ] && return
 		sleep 0.1
 	done
 	fail "no $1 snapshots"
 }
 # Each line is a report; the last has "exit" if $1 is 1, no other one has.
 check_lines() {
-	local n=0 last line
+	local n=0 reports=0 last line
 	last=$(wc -l < "$work/o")
 	while IFS= read -r line; do
 		n=$((n + 1))
 		printf '%s\n' "$line" > "$work/line"
-		"$CHECK_REPORT" "$work/line" || fail "line $n is no report"
+		if begun < "$work/line" > /dev/null || [ $reports -gt 0 ]; then
+			"$CHECK_REPORT" "$work/line" || fail "line $n is no report"
+			reports=$((reports + 1))
+		fi
 		if [ "$1" = 1 ] && [ $n = "$last" ]; then
 			grep -q '"exit":{' "$work/line" || fail "the last line has no exit"
 		else
 			grep -q '"exit":{' "$work/line" && fail "line $n has an exit"
 		fi
 	done < "$work/o"
-	[ $n -gt 0 ] || fail "no line at all"
+	[ $reports -gt 0 ] || fail "no report at all"
 	[ "$(tail -c 1 "$work/o" | od -An -c | tr -d ' ')" = '\n' ] || fail "half a line"
 }
 # start ARG...: in the background; what it says is in $work/err
@@ -68,11 +75,15 @@ start() {
 
 start "$m" run --interval=0.05 -o "$work/o" -- "$VICTIM" parent wait "$work/go"
 until_lines 3
+for _ in $(seq 600); do
+	grep -q '"state":"running"' "$work/o" && break
+	sleep 0.1
+done
 touch "$work/go"
 wait $pid || fail "exit status"
 [ ! -s "$work/err" ] || fail "said $(cat "$work/err")"
 check_lines 1
-[ "$(head -n 3 "$work/o" | grep -c '"state":"running"')" -ge 1 ] || fail "no worker runs"
+grep -q '"state":"running"' "$work/o" || fail "no worker runs"
 tail -n 1 "$work/o" | grep -q '"state":"ended"' || fail "the worker did not end"
 tail -n 1 "$work/o" | grep -q '"exit":{"code":0}' || fail "exit of CMD"
 

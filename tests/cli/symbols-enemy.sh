@@ -8,6 +8,7 @@ set -u
 : "${MEMHOOK_TOOL:?}" "${SITES:?}" "${CC:=cc}" "${CXX:=c++}" "${top_srcdir:?}"
 [ "${MEMHOOK_MODE:-jemalloc}" = jemalloc ] || exit 77
 . "$top_srcdir/tests/cli/symbols-lib.sh"
+. "$top_srcdir/tests/cli/proc.sh"
 
 build pie -g -O2
 build plain -g -O0
@@ -67,7 +68,8 @@ int main(void)
 END
 $CC -o host host.c -ldl || exit 99
 start "" env LD_PRELOAD="$MEMHOOK_LIBRARY" MEMHOOK_BY=site ./host
-grep -q "same address" started || fail "unloaded: not at the same address"
+grep -q "same address" started ||
+	echo "not tried: here a library does not come to lie where an unloaded one lay"
 look
 for name in alpha beta; do
 	has "unloaded" "$name.so+0x[0-9a-f]*" \
@@ -148,12 +150,14 @@ read -r answer <&"$from"
 
 # --- an upgraded program that still runs is named from what it runs ---
 cp "$SITES" program
-start=$(nm program | awk '$3 == "main" { print $1 }')
 pretender=./program
-start_sites <<< "main $work/program $(printf %x $((0x$start + 5))) $(build_id program)"
-cp pie program.new && mv program.new program
-look
-has "replaced while it runs" main '"function":"main"'
+if proc_is_true; then
+	start=$(nm program | awk '$3 == "main" { print $1 }')
+	start_sites <<< "main $work/program $(printf %x $((0x$start + 5))) $(build_id program)"
+	cp pie program.new && mv program.new program
+	look
+	has "replaced while it runs" main '"function":"main"'
+fi
 
 [ "$(id -u)" = 0 ] || exit "$failed"
 # --- as root: what the process's user may read, and its root ---

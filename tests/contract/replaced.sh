@@ -72,6 +72,12 @@ for sanitizer in address thread; do
 		echo "$CC has no -fsanitize=$sanitizer: not tried"
 		continue
 	}
+	echo 'int main(void) { return 0; }' > "$work/without.c"
+	$CC -fsanitize=$sanitizer -o "$work/without" "$work/without.c" || exit 99
+	setarch "$(uname -m)" -R "$work/without" > "$work/out" 2>&1 || {
+		echo "not even without the hook a program runs with $sanitizer: not tried"
+		continue
+	}
 	# it is linked first; its shadow memory wants addresses that are not too random
 	check "linked, $sanitizer" 0 '^active 0' setarch "$(uname -m)" -R "$work/$sanitizer"
 	check "run, $sanitizer" 126 'built with .*Sanitizer' "$MEMHOOK_TOOL" run -- \

@@ -7,6 +7,9 @@
 set -u
 : "${top_builddir:?}"
 [ "${MEMHOOK_MODE:-jemalloc}" = jemalloc ] || exit 77
+# shellcheck source=tests/cli/proc.sh
+. "${top_srcdir:?}/tests/cli/proc.sh"
+proc_is_true || exit 77 # what runs the program would be limited
 export MALLOC_CONF=narenas:1 # calls.sh says why
 program=$top_builddir/tests/fuzz/operations
 work=$(mktemp -d)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../abilities.h"
 #include "cache.h"
 
 size_t memhook_je_nallocx(size_t size, int flags);
@@ -72,9 +73,9 @@ static void refused(size_t size)
 /* Any alignment: what does not fit beside it is refused, what fits is aligned. */
 static void aligned(void)
 {
-	size_t align, d;
+	size_t align, d, most = addresses_are_free() ? 0 : (size_t)1 << 30;
 
-	for (align = 16; align; align <<= 1)
+	for (align = 16; align != most; align <<= 1)
 		for (d = 0; d < 64; d++) {
 			volatile size_t n = d < 32 ? d : (size_t)0 - align - 64 + d;
 			void *p = aligned_alloc(align, n);

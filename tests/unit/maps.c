@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../abilities.h"
 #include "../common.h"
 #include "bridge.h"
 #include "maps.h"
@@ -423,8 +424,10 @@ int main(void)
 	tcase_add_test(c, many_and_long_names);
 	tcase_add_test(c, an_endless_line);
 	tcase_add_test(c, ranges_take_their_part);
-	tcase_add_test(c, this_process);
-	tcase_add_test(c, an_endless_reservation);
+	if (maps_are_true()) {
+		tcase_add_test(c, this_process);
+		tcase_add_test(c, an_endless_reservation);
+	}
 	tcase_add_test(c, what_does_not_add_up);
 	tcase_add_test(c, the_parts_of_the_bridge);
 	tcase_add_test(c, a_bridge_of_anything);

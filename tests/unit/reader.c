@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../abilities.h"
 #include "../common.h"
 #include "reader.h"
 #include "segment-file.h"
@@ -311,7 +312,8 @@ int main(void)
 	tcase_add_test(c, replaced_words);
 	tcase_add_test(c, no_segment_at_all);
 	tcase_add_test(c, other_versions);
-	tcase_add_test(c, through_memory);
+	if (memory_is_true())
+		tcase_add_test(c, through_memory);
 	tcase_add_test(c, the_tool_on_garbage);
 	return run_case(c);
 }
