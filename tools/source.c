@@ -15,6 +15,7 @@
 
 #define PAGE_PRESENT (UINT64_C(1) << 63)
 #define PAGE_SWAPPED (UINT64_C(1) << 62)
+#define PAGE_FLAGS 57 /* these and those above */
 #define ASK_PAGES 512 /* of pagemap at a time */
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -77,6 +78,23 @@ static int swap_is_used(void)
 	return total != unused;
 }
 
+/*
+ * Does it say of a page of ours what is so: present, and nothing else?  An
+ * emulator of the other byte order hands the kernel's words on as they are.
+ */
+static int pagemap_is_true(void)
+{
+	uint64_t entry = 0, at = (uintptr_t)&entry / page_size() * sizeof(entry);
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	if (pread(fd, &entry, sizeof(entry), (off_t)at) != sizeof(entry))
+		entry = 0;
+	close(fd);
+	return entry >> PAGE_FLAGS == PAGE_PRESENT >> PAGE_FLAGS;
+}
+
 static int open_proc(int pid, const char *name)
 {
 	char path[64];
@@ -105,7 +123,9 @@ int source_memory(struct source *s, int pid, struct source_part *parts, size_t n
 	s->part_count = put_in_order(parts, n);
 	s->size = INT64_MAX;
 	s->fd = open_proc(pid, "mem");
-	s->pagemap = s->fd < 0 || swap_is_used() ? -1 : open_proc(pid, "pagemap");
+	s->pagemap = s->fd < 0 || swap_is_used() || !pagemap_is_true()
+			     ? -1
+			     : open_proc(pid, "pagemap");
 	return s->fd < 0 ? -1 : 0;
 }
 
