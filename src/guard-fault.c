@@ -30,6 +30,13 @@ static enum access access_of(const ucontext_t *u)
 #endif
 }
 
+/* s390 names the page of a fault, and no byte of it. */
+#if defined(__s390__)
+#define BYTE_IS_KNOWN 0
+#else
+#define BYTE_IS_KNOWN 1
+#endif
+
 static const void *place_of(const ucontext_t *u)
 {
 #if defined(__x86_64__)
@@ -38,6 +45,10 @@ static const void *place_of(const ucontext_t *u)
 	return (void *)u->uc_mcontext.gregs[REG_EIP];
 #elif defined(__aarch64__)
 	return (void *)u->uc_mcontext.pc;
+#elif defined(__arm__)
+	return (void *)u->uc_mcontext.arm_pc;
+#elif defined(__s390x__)
+	return (void *)u->uc_mcontext.psw.addr;
 #else
 	(void)u;
 	return NULL;
@@ -53,7 +64,7 @@ static const char *name_of(const struct mh_guard *g, const char *at, enum access
 	};
 
 	/* free() looks at the cookie first; with strict it knows better. */
-	if (!g->is_live && at < g->block && at >= g->block - MH_COOKIE_SIZE &&
+	if (BYTE_IS_KNOWN && !g->is_live && at < g->block && at >= g->block - MH_COOKIE_SIZE &&
 	    how != WRITTEN && mh_check_level != MH_CHECK_STRICT)
 		return "double free";
 	return names[!g->is_live ? 0 : at < g->block ? 1 : 2][how];
@@ -79,7 +90,8 @@ static void explain(const struct mh_guard *g, const char *at, const ucontext_t *
 
 	mh_put_start(&o, name_of(g, at, access_of(u)), NULL, g->block);
 	mh_put_block(&o, w0);
-	put_position(&o, g, at);
+	if (BYTE_IS_KNOWN)
+		put_position(&o, g, at);
 	mh_put_trace(&o, g->block);
 	if (place_of(u))
 		mh_put_at(&o, ", by ", place_of(u));

@@ -241,7 +241,7 @@ uint64_t mh_guard_bytes(void)
 void *mh_guard_make(size_t size, uint64_t meta, int zero, const void *caller)
 {
 	struct mh_guard *g = mh_guard_size ? take_slot(class_for(size, meta)) : NULL;
-	char *block;
+	char *block, *first;
 	int saved = errno;
 
 	if (!g) {
@@ -249,8 +249,10 @@ void *mh_guard_make(size_t size, uint64_t meta, int zero, const void *caller)
 		return NULL;
 	}
 	block = (char *)place((uintptr_t)g->end, size, meta);
-	if (mprotect(first_page(block), (size_t)(g->end - first_page(block)),
-		     PROT_READ | PROT_WRITE)) {
+	first = first_page(block);
+	/* a block of no bytes has no page */
+	if (first < g->end &&
+	    mprotect(first, (size_t)(g->end - first), PROT_READ | PROT_WRITE)) {
 		errno = saved;
 		leave_slot(g);
 		say_full();
