@@ -25,7 +25,7 @@
 #include "memory.h"
 
 #define THREADS_MAX 16
-#define OWNERS 10000 /* at a time, of all threads */
+#define OWNERS (SIZE_MAX > 0xffffffff ? 10000 : 4000) /* at a time, of all threads */
 #define HANDS 1024
 #define KEPT 400     /* blocks of a thread */
 #define PLUGINS 4

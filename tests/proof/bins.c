@@ -36,7 +36,7 @@ static void bins(void)
 	for (size = 0; size <= MH_CACHED_MAX; size++) {
 		struct mh_bin *bin = mh_bin(&cache, size);
 
-		held = memhook_je_nallocx(size + MH_COOKIE_SIZE, 0);
+		held = memhook_je_nallocx(mh_backend_size(size + MH_COOKIE_SIZE), 0);
 		check_that(bin->weight >> 32 == held, "one class to a bin", size);
 		check_that(held >= size + MH_COOKIE_SIZE && held <= MH_HELD_MAX,
 			   "cookie and block fit", size);
