@@ -252,7 +252,7 @@ static void apply_automatic(struct mh_hot *h)
 	struct mh_row *_Atomic *current = current_of(h);
 	int by_caller = mh_by_caller();
 
-	atomic_store(&h->owner, home);
+	atomic_store_explicit(&h->owner, home, MH_RELAXED);
 	atomic_store(current, by_caller ? MH_BY_CALLER : &h->rows[home]);
 	if (mh_owner_has_resolver() || mh_settings.check_frames || mh_observed() ||
 	    (by_caller && !mh_caller_is_current(h)))
