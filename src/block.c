@@ -107,19 +107,12 @@ void *mh_alloc_unsure(size_t size, uint64_t meta, int zero, struct mh_from from)
 
 static MH_NOINLINE void *ask(size_t size, uint64_t meta, int zero, struct mh_from from)
 {
-	if (mh_check_level)
-		return mh_check_ask(size, meta, zero, from);
-	return mh_alloc_unsure(size, meta, zero, from);
-}
-
-void *mh_alloc_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
-{
 	uintptr_t fp = MH_FRAME_POINTER(from);
 	struct mh_hot *h = mh_hot;
 	const struct mh_site *site;
 
 	if (atomic_load_explicit(&h->current, MH_RELAXED) != MH_BY_CALLER)
-		return ask(size, meta, zero, from);
+		return mh_alloc_unsure(size, meta, zero, from);
 	site = mh_site_outside(h, from, fp);
 	if (mh_unlikely(!site))
 		return mh_alloc_asked(size, meta, zero, from, fp);
@@ -127,12 +120,19 @@ void *mh_alloc_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
 				zero ? mh_calloc_fresh : mh_alloc_fresh);
 }
 
+void *mh_alloc_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
+{
+	if (mh_check_level == MH_CHECK_ON)
+		return mh_check_ask(size, meta, zero, from);
+	return ask(size, meta, zero, from);
+}
+
 void *mh_alloc_asked(size_t size, uint64_t meta, int zero, struct mh_from from,
 		     uintptr_t fp)
 {
 	void *block = NULL;
 
-	if (mh_check_level && !MH_META_ALIGN(meta))
+	if (mh_check_level == MH_CHECK_ON && !MH_META_ALIGN(meta))
 		block = mh_check_alloc(size, meta, zero, from);
 	if (block)
 		return block;
@@ -251,15 +251,24 @@ void mh_free_unsure(void *block, uint64_t expected, size_t claimed, const void *
 	mh_let_go(h, block, meta, mh_cookie_size(w0), caller);
 }
 
+static MH_COLD void free_other(void *block, uint64_t expected, size_t claimed,
+			       const void *caller)
+{
+	if (!mh_free_aligned(block, expected, claimed))
+		mh_free_unsure(block, expected, claimed, caller);
+}
+
 /* NULL is not rare enough to save registers for it. */
 void mh_free_cold(void *block, uint64_t expected, size_t claimed, const void *caller)
 {
 	if (!block)
 		return;
-	if (mh_check_level)
+	if (mh_check_level == MH_CHECK_ON)
 		mh_check_free(block, expected, claimed, caller);
-	else if (!mh_free_aligned(block, expected, claimed))
+	else if (mh_check_level)
 		mh_free_unsure(block, expected, claimed, caller);
+	else
+		free_other(block, expected, claimed, caller);
 }
 
 int mh_move_owner(void *block, uint64_t to)

@@ -35,6 +35,7 @@ void mh_check_read(void)
 
 	if (level)
 		mh_check_level = (enum mh_check)parse(level);
+	mh_quarantine_read();
 	mh_guard_read();
 }
 
@@ -50,7 +51,7 @@ int mh_check_start(void)
 	return mh_check_level ? mh_quarantine_map() : 0;
 }
 
-/* --- blocks ------------------------------------------------------------------ */
+/* --- allocation -------------------------------------------------------------- */
 
 static MH_INLINE void dress(char *block, size_t size, const void *caller)
 {
@@ -58,14 +59,6 @@ static MH_INLINE void dress(char *block, size_t size, const void *caller)
 	mh_trace(block)->freed = 0;
 	mh_canary_write(block, size, block + mh_check_end(size));
 }
-
-/* Our blocks fit the cache's bins when they begin 16 bytes later than they do. */
-static MH_INLINE size_t cached_size(size_t size)
-{
-	return size + MH_CHECK_ROOM + MH_CANARY_MIN - MH_COOKIE_SIZE;
-}
-
-#define CACHED_MAX (MH_CACHED_MAX + MH_COOKIE_SIZE - MH_CHECK_ROOM - MH_CANARY_MIN)
 
 static MH_NOINLINE char *from_backend(size_t size, uint64_t meta, int zero)
 {
@@ -83,39 +76,63 @@ static MH_NOINLINE char *from_backend(size_t size, uint64_t meta, int zero)
 	return start + room;
 }
 
-/* Filled since its free. */
-static MH_INLINE char *from_cache(struct mh_hot *h, size_t size)
+static MH_COLD void after_free(const void *block, const char *end)
 {
-	struct mh_bin *bin = mh_bin(mh_cache(h), cached_size(size));
-	char *block = mh_bin_pop(bin);
-
-	if (mh_unlikely(!block))
-		return NULL;
-	h->tally -= bin->weight;
-	return block + MH_CHECK_ROOM - MH_COOKIE_SIZE;
+	mh_die_after_free(block, mh_first_unfilled(block, end));
 }
 
-/* A block as it was left, or as the backend has it. */
-static MH_INLINE char *take(struct mh_hot *h, size_t size, int zero)
+/* Does not return when it was written to.  Its meta. */
+static MH_INLINE uint64_t freed(const char *block, const char *end)
 {
-	char *block = NULL;
+	uint64_t meta = mh_cookie_meta(mh_cookie(block), block, mh_secret);
 
-	if (mh_likely(size <= CACHED_MAX))
-		block = from_cache(h, size);
-	if (mh_likely(block != NULL)) {
-		if (zero)
-			memset(block, 0, size);
-		return block;
-	}
-	return from_backend(size, 0, zero);
+	if (mh_unlikely(MH_META_STATE(meta) != MH_FREED))
+		mh_die_before_freed(block);
+	if (mh_unlikely(!mh_is_filled(block, end)))
+		after_free(block, end);
+	return meta;
+}
+
+static MH_INLINE size_t end_of(const void *block)
+{
+	return mh_check_end(mh_cookie_size(mh_cookie(block)->w0));
+}
+
+uint64_t mh_check_freed(const void *block)
+{
+	return freed(block, (const char *)block + end_of(block));
+}
+
+/*
+ * A block that was long enough in quarantine: nobody wrote to it, so that it is
+ * filled; but for what is more of it now, and the new ends of a large one.
+ */
+static char *serve(struct mh_hot *h, size_t size)
+{
+	struct mh_ring *r = mh_ring(mh_quarantine(h), mh_check_end(size));
+	char *block;
+
+	if (!mh_ring_serves(r))
+		return NULL;
+	block = mh_ring_first(r);
+	mh_check_freed(block);
+	r->first++;
+	h->tally -= r->weight;
+	mh_fill(block, block + mh_check_end(size));
+	return block;
 }
 
 void *mh_check_make(struct mh_hot *h, size_t size, uint64_t meta, int zero,
 		    const void *caller)
 {
-	char *block = h && !MH_META_ALIGN(meta) ? take(h, size, zero)
-						: from_backend(size, meta, zero);
+	char *block = NULL;
 
+	if (h && !MH_META_ALIGN(meta) && size <= MH_RINGED_MAX)
+		block = serve(h, size);
+	if (!block)
+		block = from_backend(size, meta, zero);
+	else if (zero)
+		memset(block, 0, size);
 	if (block)
 		dress(block, size, caller);
 	return block;
@@ -138,43 +155,117 @@ static MH_INLINE struct mh_row *charged(struct mh_hot *h, struct mh_from from,
 	return site->caller == (uintptr_t)from.caller ? site->row : NULL;
 }
 
-/* NULL where anything is in doubt. */
-static MH_INLINE void *alloc(size_t size, uint64_t meta, int zero, struct mh_from from)
+/* mh_key(), shorter for the most frequent. */
+static MH_INLINE uint64_t key_of(const struct mh_hot *h, uint64_t meta)
+{
+	return mh_likely(meta == MH_LIVE_MALLOC) ? h->key[0] : mh_key(h, meta);
+}
+
+/* There is nothing to be served, or it is large.  NULL: anything is in doubt. */
+void *mh_check_alloc(size_t size, uint64_t meta, int zero, struct mh_from from)
 {
 	struct mh_hot *h = mh_hot;
-	struct mh_row *row;
-	uint64_t owner;
+	uint64_t owner = 0;
+	struct mh_row *row = charged(h, from, &owner);
 	char *block;
 
-	if (mh_unlikely(!h->rows || size - 1 >= MH_SIZE_MAX ||
-			mh_check_level != MH_CHECK_ON))
+	if (!row || size - 1 >= MH_SIZE_MAX)
 		return NULL;
-	row = charged(h, from, &owner);
-	if (mh_unlikely(!row))
-		return NULL;
-	block = take(h, size, zero);
+	block = mh_check_make(h, size, meta, zero, from.caller);
 	if (mh_unlikely(!block))
 		return NULL;
-	mh_cookie_write(block, mh_cookie_w0(size, owner), mh_key(h, meta));
-	dress(block, size, from.caller);
-	if (mh_unlikely(size > MH_CACHED_MAX))
-		mh_count_alloc_any(h, owner, size);
-	else if (mh_unlikely(mh_count_alloc(h, row, size, 0)))
-		mh_publish_alloc(h, row);
+	mh_cookie_write(block, mh_cookie_w0(size, owner), key_of(h, meta));
+	mh_count_alloc_any(h, owner, size);
 	return block;
 }
 
-void *mh_check_alloc(size_t size, uint64_t meta, int zero, struct mh_from from)
+static MH_COLD void *publish(void *block, struct mh_row *row)
 {
-	return alloc(size, meta, zero, from);
+	mh_publish_alloc(mh_hot, row);
+	return block;
+}
+
+/* The owner is known, but there is nothing to be served. */
+static MH_NOINLINE void *fresh(size_t size, uint64_t meta, struct mh_row *row,
+			       uint64_t owner, struct mh_from from)
+{
+	size_t end = mh_check_end(size);
+	char *block = mh_backend_malloc(MH_CHECK_ROOM + size + MH_CANARY_MIN);
+	struct mh_hot *h = mh_hot;
+
+	if (mh_unlikely(!block))
+		return mh_alloc_unsure(size, meta, 0, from);
+	block += MH_CHECK_ROOM;
+	mh_fill(block, block + end);
+	mh_cookie_write(block, mh_cookie_w0(size, owner), key_of(h, meta));
+	dress(block, size, from.caller);
+	if (mh_unlikely(mh_count_alloc(h, row, size, 0)))
+		return publish(block, row);
+	return block;
+}
+
+static MH_NOINLINE void *ask(size_t size, uint64_t meta, int zero, struct mh_from from)
+{
+	void *block = mh_check_alloc(size, meta, zero, from);
+
+	return mh_likely(block != NULL) ? block : mh_alloc_unsure(size, meta, zero, from);
+}
+
+/* A freed block's cookie, of the two most frequent kinds? */
+static MH_INLINE int is_freed(const struct mh_hot *h, const char *block)
+{
+	const struct mh_cookie *c = mh_cookie(block);
+	uint64_t key = ~(c->w0 ^ c->w1 ^ (uintptr_t)block);
+
+	return mh_likely(key == h->key[0]) || key == h->key[1];
+}
+
+static MH_INLINE void *alloc(size_t size, uint64_t meta, int zero, struct mh_from from)
+{
+	struct mh_hot *h = mh_hot;
+	uint64_t owner;
+	struct mh_row *row = charged(h, from, &owner);
+	size_t end = mh_check_end(size), had;
+	struct mh_ring *r;
+	char *block;
+
+	if (mh_unlikely(!row || size - 1 >= MH_RINGED_MAX))
+		return ask(size, meta, zero, from);
+	r = mh_ring(mh_quarantine(h), end);
+	if (mh_unlikely(!mh_ring_serves(r)))
+		return zero ? ask(size, meta, zero, from) :
+			      fresh(size, meta, row, owner, from);
+	block = mh_ring_first(r);
+	if (mh_unlikely(!is_freed(h, block)))
+		return ask(size, meta, zero, from);
+	r->first++;
+	had = mh_ring_end(r, end_of(block));
+	if (mh_unlikely(!mh_is_filled(block, block + had)))
+		after_free(block, block + had);
+	if (zero)
+		memset(block, 0, size);
+	else if (mh_unlikely(!r->end && had != end))
+		mh_fill(block, block + end);
+	mh_cookie_write(block, mh_cookie_w0(size, owner), key_of(h, meta));
+	dress(block, size, from.caller);
+	if (mh_unlikely(mh_count_alloc(h, row, size, r->weight)))
+		return publish(block, row);
+	return block;
+}
+
+static MH_NOINLINE void *ask_zeroed(size_t size, uint64_t meta, struct mh_from from)
+{
+	return alloc(size, meta, 1, from);
 }
 
 void *mh_check_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
 {
-	void *block = alloc(size, meta, zero, from);
-
-	return mh_likely(block != NULL) ? block : mh_alloc_unsure(size, meta, zero, from);
+	if (zero)
+		return ask_zeroed(size, meta, from);
+	return alloc(size, meta, 0, from);
 }
+
+/* --- frees ------------------------------------------------------------------- */
 
 void mh_check_canary(const void *block, const char *call, const void *caller)
 {
@@ -188,104 +279,90 @@ void mh_check_canary(const void *block, const char *call, const void *caller)
 		mh_die_overflow(block, mh_first_overwritten(block, size, end), call, caller);
 }
 
-static MH_INLINE uint64_t freed(const char *block, size_t size)
+static MH_INLINE void strip(char *block, char *end, const void *caller)
 {
-	uint64_t meta = mh_cookie_meta(mh_cookie(block), block, mh_secret);
-	const char *end = block + mh_check_end(size);
-
-	if (mh_unlikely(MH_META_STATE(meta) != MH_FREED))
-		mh_die_before_freed(block);
-	if (mh_unlikely(!mh_is_filled(block, end)))
-		mh_die_after_free(block, mh_first_unfilled(block, end));
-	return meta;
-}
-
-uint64_t mh_check_freed(const void *block)
-{
-	return freed(block, mh_cookie_size(mh_cookie(block)->w0));
-}
-
-/* 0 when the bin is full. */
-static MH_INLINE int to_cache(struct mh_hot *h, char *block, size_t size)
-{
-	struct mh_bin *bin = mh_bin(mh_cache(h), cached_size(size));
-
-	if (!mh_bin_push(bin, block + MH_COOKIE_SIZE - MH_CHECK_ROOM))
-		return 0;
-	h->tally += bin->weight;
-	if (mh_unlikely(h->tally & MH_TALLY_FULL))
-		h->tally -= mh_cache_halve(mh_cache(h), mh_settings.cache_bytes);
-	return 1;
-}
-
-static MH_INLINE size_t release(struct mh_hot *h, char *block)
-{
-	size_t size = mh_cookie_size(mh_cookie(block)->w0);
-	uint64_t meta = freed(block, size);
-
-	if (mh_unlikely(!h || MH_META_ALIGN(meta) || size > CACHED_MAX ||
-			!to_cache(h, block, size)))
-		mh_backend_free(block - mh_check_room(meta));
-	return mh_check_room(meta) + mh_check_end(size);
-}
-
-size_t mh_check_release(struct mh_hot *h, void *block)
-{
-	return release(h, block);
-}
-
-static MH_INLINE void retire(struct mh_hot *h, char *block, size_t room, size_t size,
-			  const void *caller)
-{
-	size_t end = mh_check_end(size);
-	struct mh_ring *r;
-
 	mh_trace(block)->freed = (uintptr_t)caller;
-	mh_fill(block, block + end);
-	if (mh_unlikely(!h || room + end >= MH_SHARED_MIN)) {
-		mh_quarantine_share(h, block, room + end);
-		return;
-	}
-	r = mh_ring(((struct mh_line *)h)->shard);
-	mh_ring_keep(r, block, room + end);
-	while (mh_ring_over(r, MH_RING_BYTES))
-		mh_ring_add(r, -(uint64_t)release(h, mh_ring_first(r)));
+	mh_fill(block, end);
 }
 
 void mh_check_retire(struct mh_hot *h, void *block, uint64_t meta, size_t size,
 		     const void *caller)
 {
-	if (mh_guard_has(block))
+	if (mh_guard_has(block)) {
 		mh_guard_retire(block, caller);
-	else
-		retire(h, block, mh_check_room(meta), size, caller);
+		return;
+	}
+	strip(block, (char *)block + mh_check_end(size), caller);
+	mh_quarantine_put(h, block, meta, mh_check_end(size));
+}
+
+/* Verified, and its cookie as it was: what the lean way has no room for. */
+static MH_NOINLINE void free_large(char *block, const void *caller)
+{
+	struct mh_hot *h = mh_hot;
+	uint64_t w0 = mh_cookie(block)->w0;
+
+	mh_cookie_flip(block);
+	mh_count_free_any(h, mh_cookie_owner(w0), mh_cookie_size(w0));
+	mh_check_retire(h, block, MH_LIVE_MALLOC, mh_cookie_size(w0), caller);
+}
+
+/* Its ring is full, or all of the thread's. */
+static MH_COLD void free_full(void *block)
+{
+	mh_quarantine_put(mh_hot, block, MH_LIVE_MALLOC, end_of(block));
+}
+
+static MH_COLD void free_publish(struct mh_row *row)
+{
+	struct mh_hot *h = mh_hot;
+
+	if (h->tally & MH_TALLY_FULL)
+		mh_quarantine_shrink(h);
+	mh_publish_free(h, row);
+}
+
+static MH_COLD void free_publish_full(void *block, struct mh_row *row)
+{
+	mh_publish_free(mh_hot, row);
+	free_full(block);
 }
 
 void mh_check_free(void *block, uint64_t expected, size_t claimed, const void *caller)
 {
 	struct mh_hot *h = mh_hot;
 	struct mh_cookie *c = mh_cookie(block);
-	uint64_t w0, owner;
-	size_t size;
+	struct mh_ring *r;
+	struct mh_row *row;
+	size_t size, end;
 
 	if (mh_unlikely(!h->rows || ((uintptr_t)block & 4095) < MH_CHECK_ROOM ||
-			mh_check_level != MH_CHECK_ON || mh_observed())) {
+			mh_observed())) {
 		mh_free_unsure(block, expected, claimed, caller);
 		return;
 	}
-	w0 = c->w0;
-	size = mh_cookie_size(w0);
-	if (mh_unlikely(!mh_cookie_is(c, block, mh_key(h, expected)) ||
+	size = mh_cookie_size(c->w0);
+	end = mh_check_end(size);
+	if (mh_unlikely(!mh_cookie_is(c, block, key_of(h, expected)) ||
 			(claimed != MH_ANY_SIZE && claimed != size) ||
-			!mh_canary_is_whole(block, size, (char *)block + mh_check_end(size)))) {
+			!mh_canary_is_whole(block, size, (char *)block + end))) {
 		mh_free_unsure(block, expected, claimed, caller);
 		return;
 	}
+	if (mh_unlikely(size > MH_RINGED_MAX)) {
+		free_large(block, caller);
+		return;
+	}
+	row = &h->rows[mh_cookie_owner(c->w0)];
 	mh_cookie_flip(block);
-	owner = mh_cookie_owner(w0);
-	if (mh_unlikely(size > MH_CACHED_MAX))
-		mh_count_free_any(h, owner, size);
-	else if (mh_unlikely(mh_count_free(h, &h->rows[owner], size, 0)))
-		mh_publish_free(h, &h->rows[owner]);
-	retire(h, block, MH_CHECK_ROOM, size, caller);
+	r = mh_ring(mh_quarantine(h), end);
+	strip(block, (char *)block + mh_ring_end(r, end), caller);
+	if (mh_likely(mh_ring_keep(r, block))) {
+		if (mh_unlikely(mh_count_free(h, row, size, r->weight)))
+			free_publish(row);
+	} else if (mh_unlikely(mh_count_free(h, row, size, 0))) {
+		free_publish_full(block, row);
+	} else {
+		free_full(block);
+	}
 }

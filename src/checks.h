@@ -17,7 +17,8 @@
  *     block                 MH_FILL when it is handed out (calloc: zeros)
  *     block + size          canary: 8 bytes, and on to the next multiple of 16
  *
- * While it is in quarantine block and canary are filled with MH_FILL.
+ * While it is in quarantine block and canary are filled with MH_FILL, and what
+ * its size class adds as well, up to MH_FILL_MAX.
  */
 #ifndef MH_CHECKS_H
 #define MH_CHECKS_H
@@ -69,8 +70,8 @@ void mh_check_read(void);
 int mh_check_start(void); /* 0 or -1: no memory for it */
 
 /*
- * The lean ways.  What is in doubt, they leave to block.c: the first by NULL,
- * the others by a sibling call of the functions below them.
+ * The lean ways, of MH_CHECK_ON alone.  What is in doubt, they leave to block.c:
+ * the first by NULL, the others by a sibling call of the functions below them.
  */
 void *mh_check_alloc(size_t size, uint64_t meta, int zero, struct mh_from from);
 void *mh_check_ask(size_t size, uint64_t meta, int zero, struct mh_from from);
@@ -90,8 +91,6 @@ void mh_check_retire(struct mh_hot *h, void *block, uint64_t meta, size_t size,
 		     const void *caller);
 /* Of a block in quarantine: was it written to?  Does not return then.  Its meta. */
 uint64_t mh_check_freed(const void *block);
-/* The same, and the block serves again.  What it had in quarantine. */
-size_t mh_check_release(struct mh_hot *h, void *block);
 
 /* check-diag.c: where a block came from, and went */
 struct mh_line_out;

@@ -15,43 +15,71 @@
 typedef uint64_t mh_chunk __attribute__((vector_size(16), may_alias));
 #define MH_FILLED ((mh_chunk){ MH_FILL_WORD, MH_FILL_WORD })
 
-/* From p, which is aligned to 16 as all blocks are, at least to the end. */
-static MH_INLINE void mh_fill_chunks(char *p, const char *end)
+static MH_INLINE void mh_fill_chunk(char *p)
 {
-	for (; p < end; p += sizeof(mh_chunk)) {
-		*(mh_chunk *)p = MH_FILLED;
-		__asm__ volatile("" : "+r"(p)); /* no call of memset for a few chunks */
+	*(mh_chunk *)p = MH_FILLED;
+}
+
+/* The first n chunks and the last n, which may be the same. */
+static MH_INLINE void mh_fill_ends(char *block, char *end, int n)
+{
+	int i;
+
+#pragma GCC unroll 8
+	for (i = 0; i < n; i++) {
+		mh_fill_chunk(block + i * (int)sizeof(mh_chunk));
+		mh_fill_chunk(end - (i + 1) * (int)sizeof(mh_chunk));
 	}
 }
 
-static MH_INLINE int mh_are_filled(const char *p, const char *end)
-{
-	mh_chunk differ = { 0 };
-
-	for (; p < end; p += sizeof(mh_chunk))
-		differ |= *(const mh_chunk *)p ^ MH_FILLED;
-	return !(differ[0] | differ[1]);
-}
-
-/* Block and canary; of a large one only both ends. */
+/*
+ * Block and canary; of a large one only both ends.  It is aligned to 16 as all
+ * blocks are, and so is its end.  No loops: which way a size goes is all that
+ * the processor has to guess.
+ */
 static MH_INLINE void mh_fill(char *block, char *end)
 {
-	if (mh_unlikely(end - block > MH_FILL_MAX)) {
-		mh_fill_chunks(block, block + MH_FILL_MAX / 2);
-		block = end - MH_FILL_MAX / 2;
+	size_t n = (size_t)(end - block);
+
+	if (n <= 32)
+		mh_fill_ends(block, end, 1);
+	else if (n <= 64)
+		mh_fill_ends(block, end, 2);
+	else if (n <= 128)
+		mh_fill_ends(block, end, 4);
+	else
+		mh_fill_ends(block, end, 8);
+}
+
+static MH_INLINE mh_chunk mh_ends_differ(const char *block, const char *end, int n)
+{
+	mh_chunk differ = { 0 };
+	int i;
+
+#pragma GCC unroll 8
+	for (i = 0; i < n; i++) {
+		const char *tail = end - (i + 1) * (int)sizeof(mh_chunk);
+
+		differ |= *((const mh_chunk *)block + i) ^ MH_FILLED;
+		differ |= *(const mh_chunk *)tail ^ MH_FILLED;
 	}
-	mh_fill_chunks(block, end);
+	return differ;
 }
 
 static MH_INLINE int mh_is_filled(const char *block, const char *end)
 {
-	int head = 1;
+	size_t n = (size_t)(end - block);
+	mh_chunk differ;
 
-	if (mh_unlikely(end - block > MH_FILL_MAX)) {
-		head = mh_are_filled(block, block + MH_FILL_MAX / 2);
-		block = end - MH_FILL_MAX / 2;
-	}
-	return mh_likely(head & mh_are_filled(block, end));
+	if (n <= 32)
+		differ = mh_ends_differ(block, end, 1);
+	else if (n <= 64)
+		differ = mh_ends_differ(block, end, 2);
+	else if (n <= 128)
+		differ = mh_ends_differ(block, end, 4);
+	else
+		differ = mh_ends_differ(block, end, 8);
+	return mh_likely(!(differ[0] | differ[1]));
 }
 
 static inline size_t mh_first_unfilled(const char *block, const char *end)
@@ -72,7 +100,7 @@ static MH_INLINE uint64_t mh_canary(const void *block)
 
 static MH_INLINE uint64_t mh_turned(uint64_t word, uintptr_t at)
 {
-	unsigned by = at % 8 * 8;
+	unsigned by = (unsigned)at * 8 & 63;
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 	return word >> by | word << (-by & 63);
@@ -81,33 +109,35 @@ static MH_INLINE uint64_t mh_turned(uint64_t word, uintptr_t at)
 #endif
 }
 
+/*
+ * The canary has 8 to 23 bytes and ends at a multiple of 16: so it is the eight
+ * at its start, those from the next multiple of 8 on and those before its end.
+ */
 static MH_INLINE char *mh_next_word(const char *p)
 {
 	return (char *)(((uintptr_t)p + 7) & ~(uintptr_t)7);
 }
 
-static MH_INLINE void mh_canary_write(const void *block, size_t size, const char *end)
+static MH_INLINE void mh_canary_write(const void *block, size_t size, char *end)
 {
 	char *p = (char *)block + size;
 	uint64_t word = mh_canary(block), first = mh_turned(word, size);
 
 	memcpy(p, &first, sizeof(first));
-	for (p = mh_next_word(p); p < end; p += 8)
-		memcpy(p, &word, sizeof(word));
+	memcpy(mh_next_word(p), &word, sizeof(word));
+	memcpy(end - sizeof(word), &word, sizeof(word));
 }
 
 static MH_INLINE int mh_canary_is_whole(const void *block, size_t size, const char *end)
 {
 	const char *p = (const char *)block + size;
-	uint64_t expected = mh_canary(block), word, differ;
+	uint64_t expected = mh_canary(block), first, next, last;
 
-	memcpy(&word, p, sizeof(word));
-	differ = word ^ mh_turned(expected, size);
-	for (p = mh_next_word(p); p < end; p += 8) {
-		memcpy(&word, p, sizeof(word));
-		differ |= word ^ expected;
-	}
-	return mh_likely(!differ);
+	memcpy(&first, p, sizeof(first));
+	memcpy(&next, mh_next_word(p), sizeof(next));
+	memcpy(&last, end - sizeof(last), sizeof(last));
+	return mh_likely(!((first ^ mh_turned(expected, size)) | (next ^ expected) |
+			   (last ^ expected)));
 }
 
 static inline size_t mh_first_overwritten(const void *block, size_t size, const char *end)

@@ -212,7 +212,7 @@ static void dress(const struct mh_guard *g, int zero)
 	const uint64_t word = mh_canary(g->block);
 	size_t i;
 
-	if (!zero)
+	if (!zero && g->size >= 16)
 		mh_fill(g->block, g->block + (g->size & ~(size_t)15));
 	for (i = g->size & ~(size_t)15; !zero && i < g->size; i++)
 		g->block[i] = (char)MH_FILL;

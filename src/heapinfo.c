@@ -68,7 +68,7 @@ static int heap_numbers(struct mh_heap *heap)
 	uint64_t guarded;
 
 	if (mh_process_ready()) {
-		heap->cached += mh_caches_bytes() + mh_quarantine_bytes();
+		heap->cached += mh_check_level ? mh_quarantine_bytes() : mh_caches_bytes();
 		guarded = mh_guard_bytes();
 		heap->allocated += guarded;
 		heap->active += guarded;

@@ -123,7 +123,7 @@ static void read_by(void)
 }
 
 /* Digits, and K for KiB behind them.  What is too large for a word stays large. */
-static int read_bytes(const char *text, uint64_t *bytes)
+int mh_read_bytes(const char *text, uint64_t *bytes)
 {
 	char *end;
 
@@ -145,7 +145,7 @@ static void read_cache(void)
 
 	if (!cache)
 		return;
-	if (read_bytes(cache, &bytes) == 0 && bytes <= MH_CACHE_ROOM_MAX) {
+	if (mh_read_bytes(cache, &bytes) == 0 && bytes <= MH_CACHE_ROOM_MAX) {
 		mh_settings.cache_bytes = (uint32_t)bytes;
 		return;
 	}
@@ -241,6 +241,7 @@ static void clean_environment(void)
 {
 	static const char *const ours[] = { "MEMHOOK_SEGMENT", "MEMHOOK_BY",
 					    "MEMHOOK_CHECK", "MEMHOOK_GUARD_RATE",
+					    "MEMHOOK_QUARANTINE",
 					    "MEMHOOK_OOM_REPORT",
 					    "MEMHOOK_THROUGH", "MEMHOOK_FOLLOW" };
 	char *preload = secure_getenv("LD_PRELOAD");

@@ -41,6 +41,7 @@ extern char mh_program_path[4096];
 /* First malloc of the process, or of a child without atfork handlers. */
 void mh_process_start(void);
 int mh_is_active(void);
+int mh_read_bytes(const char *text, uint64_t *bytes); /* 0 or -1 */
 
 /* replaced.c: another malloc answers where ours was bound */
 extern int mh_replaced;

@@ -3,11 +3,19 @@
  * Freed blocks, kept for a while in the order of their frees: what is written
  * to them meanwhile is noticed when they leave, and at exit.
  *
- * Each thread has a ring of its own and fills it without a lock; the next
- * thread with its shard goes on with it.  Large blocks, and those of threads
- * without a line, share the ring of shard 0.  Fork wipes all of them, for the
- * reason that it wipes caches (cache.h): what they held is lost to the child,
- * and nobody's lock stays closed.
+ * Each thread has a ring for each size class of the backend and uses it without
+ * a lock; the next thread with its shard goes on with it.  It is a cache at the
+ * same time, whose oldest block serves malloc again: looked at and written anew
+ * in one visit, not one when it leaves and another when it is wanted.  Half of a
+ * ring waits, and the other half is what a program may free at once without
+ * troubling the backend.  One rule for each ring, which does not look at the
+ * others: the processor guesses it.  What all of them hold is in the thread's
+ * tally, in the place of the cache's bytes (cache.h), which is empty.
+ *
+ * Over-aligned blocks have a ring of their own, from which none is served.
+ * Large blocks, and those of threads without a line, share one with a lock.
+ * Fork wipes all of them, for the reason that it wipes caches (cache.h): what
+ * they held is lost to the child, and nobody's lock stays closed.
  */
 #ifndef MH_QUARANTINE_H
 #define MH_QUARANTINE_H
@@ -16,59 +24,89 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cache.h"
+#include "checks.h"
 #include "thread.h"
 
-/* Bytes with room and canary; what a size class adds is not among them. */
-#define MH_RING_SLOTS 1024 /* a power of two */
-#define MH_RING_BYTES (UINT64_C(256) << 10)
-#define MH_SHARED_BYTES (UINT64_C(16) << 20)
-#define MH_SHARED_MIN (UINT64_C(32) << 10) /* blocks from here on share a ring */
+/* What a thread's rings may hold together, in bytes as the backend rounds them. */
+#define MH_QUARANTINE_BYTES (UINT32_C(512) << 10) /* MEMHOOK_QUARANTINE */
+#define MH_QUARANTINE_MIN (UINT32_C(16) << 10)
+#define MH_QUARANTINE_MAX (UINT32_C(16) << 20)
+#define MH_RING_PART 16 /* of that, what one ring has slots for, at least... */
+#define MH_RING_LEAST 8
+#define MH_RING_MOST 8192
+
+/* The shared ring: so many times what a thread's may hold. */
+#define MH_SHARED_TIMES 32
+#define MH_SHARED_SLOTS 1024
+
+/* Requests from here on do not fit a ring: with room and canary. */
+#define MH_RINGED_MAX (MH_HELD_MAX - MH_CHECK_ROOM - 16)
 
 struct mh_ring {
 	uint32_t first, next; /* next - first blocks */
-	uint64_t bytes;       /* what they hold, and who leaves and was not looked at yet */
-	pthread_mutex_t lock; /* of the shared one */
-	void *block[MH_RING_SLOTS];
+	uint32_t slots;       /* a power of two; 0: none was freed yet */
+	uint32_t keep;        /* so many are not served again */
+	uint32_t end;         /* so far each block is filled; 0: as far as it was used */
+	uint64_t weight;      /* bytes that each block holds, << 32: of the tally */
+	void *block[];
 };
 
-#define MH_RING_STRIDE 12288
-_Static_assert(sizeof(struct mh_ring) <= MH_RING_STRIDE, "stride of the rings");
+struct mh_quarantine {
+	_Alignas(64) char rings[64];
+};
 
-extern MH_HIDDEN char *mh_rings; /* by shard */
+/* By mh_check_end() / 16: where the ring of that class begins. */
+extern MH_HIDDEN uint32_t mh_ring_at[(MH_HELD_MAX - MH_CHECK_ROOM) / 16 + 1];
 
-static inline struct mh_ring *mh_ring(uintptr_t shard)
+static inline struct mh_quarantine *mh_quarantine(struct mh_hot *h)
 {
-	return (struct mh_ring *)(mh_rings + shard * MH_RING_STRIDE);
+	return ((struct mh_line *)h)->quarantine;
 }
 
-/* relaxed: mh_quarantine_bytes() reads it, a number for people */
-static inline void mh_ring_add(struct mh_ring *r, uint64_t bytes)
+static inline struct mh_ring *mh_ring(struct mh_quarantine *q, size_t end)
 {
-	__atomic_store_n(&r->bytes, r->bytes + bytes, __ATOMIC_RELAXED);
+	return (struct mh_ring *)(q->rings + mh_ring_at[end / 16]);
 }
 
-static inline int mh_ring_over(const struct mh_ring *r, uint64_t most)
+static inline void *mh_ring_first(const struct mh_ring *r)
 {
-	return r->bytes > most || r->next - r->first == MH_RING_SLOTS;
+	return r->block[r->first & (r->slots - 1)];
 }
 
-static inline void mh_ring_keep(struct mh_ring *r, void *block, size_t bytes)
+/* How far this block is filled while it is in quarantine. */
+static inline size_t mh_ring_end(const struct mh_ring *r, size_t end)
 {
-	r->block[r->next++ % MH_RING_SLOTS] = block;
-	mh_ring_add(r, bytes);
+	return r->end ? r->end : end;
 }
 
-/* Those that leave soon are on their way here by then. */
-static inline void *mh_ring_first(struct mh_ring *r)
+/* Has it blocks to spare? */
+static inline int mh_ring_serves(const struct mh_ring *r)
 {
-	uint32_t first = r->first++;
-
-	__builtin_prefetch((char *)r->block[(first + 3) % MH_RING_SLOTS] - MH_COOKIE_SIZE);
-	return r->block[first % MH_RING_SLOTS];
+	return __builtin_expect(r->next - r->first > r->keep, 1);
 }
 
-int mh_quarantine_map(void);     /* 0 or -1 */
-MH_COLD void mh_quarantine_share(struct mh_hot *h, void *block, size_t bytes);
+/* 0 when the ring is full. */
+static inline int mh_ring_keep(struct mh_ring *r, void *block)
+{
+	uint32_t next = r->next;
+
+	if (__builtin_expect(next - r->first >= r->slots, 0))
+		return 0;
+	r->block[next & (r->slots - 1)] = block;
+	r->next = next + 1;
+	return 1;
+}
+
+void mh_quarantine_read(void); /* MEMHOOK_QUARANTINE */
+int mh_quarantine_map(void);   /* 0 or -1 */
+void mh_quarantine_attach(struct mh_hot *h);
+/*
+ * What has no place in the lean way; h may be NULL.  The tally is full: make
+ * room for others.
+ */
+MH_COLD void mh_quarantine_put(struct mh_hot *h, void *block, uint64_t meta, size_t end);
+MH_COLD void mh_quarantine_shrink(struct mh_hot *h);
 void mh_quarantine_verify(void); /* at exit: all that no running thread has */
 void mh_quarantine_wipe(void);   /* in a child, where the kernel does not */
 uint64_t mh_quarantine_bytes(void);

@@ -147,6 +147,8 @@ static struct mh_hot *attach(void)
 	mh_cache_init(mh_cache(h));
 	if (!mh_settings.cache_bytes)
 		mh_cache_close(mh_cache(h));
+	if (mh_check_level)
+		mh_quarantine_attach(h);
 	h->rows = mh_shard(s);
 	mh_hot = h;
 	if (mh_settings.by == MH_BY_THREAD)

@@ -48,8 +48,9 @@ struct mh_line {
 	int went_up;            /* the way of what it published last */
 	int64_t unpublished;    /* net change of live bytes, but for hot.tally: account.c */
 	struct mh_row *_Atomic asked; /* with checks, what `current` would be: checks.h */
-	_Alignas(64) char apart[256];
-	struct mh_cache cache; /* freed blocks, ready to serve again */
+	_Alignas(64) char apart[192];
+	struct mh_quarantine *quarantine; /* with checks: quarantine.h */
+	_Alignas(64) struct mh_cache cache; /* freed blocks, ready to serve again */
 	_Alignas(64) struct mh_site sites[MH_SITES];
 };
 

@@ -22,13 +22,13 @@ static void make(size_t size)
 	memhook_leave(was);
 }
 
-/* More than any quarantine has room for. */
-static void push_out(void)
+/* More than the quarantine has room for, of this size. */
+static void push_out(size_t size)
 {
 	int i;
 
 	for (i = 0; i < 40000; i++)
-		free(malloc(opaque(1000)));
+		free(malloc(opaque(size)));
 	for (i = 0; i < 400; i++)
 		free(malloc(opaque(100000)));
 }
@@ -83,7 +83,7 @@ static void write_after_free(void)
 	make(48);
 	free(p);
 	p[5] ^= 1;
-	push_out();
+	push_out(48);
 }
 
 static void write_after_free_large(void)
@@ -91,7 +91,7 @@ static void write_after_free_large(void)
 	make(300000);
 	free(p);
 	p[299999] ^= 1;
-	push_out();
+	push_out(1000);
 }
 
 static void write_after_free_until_exit(void)
@@ -115,7 +115,7 @@ static void overflow_after_free(void)
 	make(48);
 	free(p);
 	p[49] ^= 1;
-	push_out();
+	push_out(48);
 }
 
 static void underflow_after_free(void)
@@ -123,7 +123,7 @@ static void underflow_after_free(void)
 	make(48);
 	free(p);
 	p[-1] ^= 1;
-	push_out();
+	push_out(48);
 }
 
 static void double_free(void)
@@ -283,7 +283,7 @@ START_TEST(blocks_in_order_pass)
 	errno = 77;
 	free(malloc(opaque(1000000)));
 	ck_assert_int_eq(errno, 77);
-	push_out();
+	push_out(1000);
 }
 END_TEST
 
@@ -295,7 +295,7 @@ static void in_child(void)
 	free(p);
 	memset(kept, 2, 100);
 	free(kept);
-	push_out();
+	push_out(100);
 	exit(0);
 }
 

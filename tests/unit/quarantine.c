@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What freed blocks wait in with MEMHOOK_CHECK=on, and for how long. */
+#include <check.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "checks.h"
+#include "process.h"
+#include "quarantine.h"
+
+/* In the middle of a class of which a ring has 16 blocks, and keeps 8. */
+#define SIZE 1600
+#define SLOTS 16
+
+static size_t opaque(size_t n)
+{
+	volatile size_t value = n;
+
+	return value;
+}
+
+static void make(char **blocks, int n)
+{
+	while (n--)
+		*blocks++ = malloc(opaque(SIZE));
+}
+
+static int is_one_of(char **blocks, int n, const char *block)
+{
+	while (n--)
+		if (*blocks++ == block)
+			return 1;
+	return 0;
+}
+
+START_TEST(the_oldest_serves_when_half_is_full)
+{
+	char *block[SLOTS], *more[2 * SLOTS];
+	int i;
+
+	make(more, 2 * SLOTS); /* whatever waited is served or left there */
+	make(block, SLOTS);
+	for (i = 0; i < SLOTS; i++)
+		free(block[i]);
+	for (i = 0; i < SLOTS / 2; i++)
+		ck_assert_ptr_eq(malloc(opaque(SIZE)), block[i]);
+	ck_assert(!is_one_of(block + i, SLOTS - i, malloc(opaque(SIZE))));
+}
+END_TEST
+
+/* Bytes that its rings hold, by its tally. */
+static uint64_t by_tally(void)
+{
+	return mh_tally_cached(mh_hot->tally, mh_settings.cache_bytes);
+}
+
+/* What there was most, of these and before. */
+static uint64_t many(size_t size, size_t align, uint64_t most)
+{
+	enum { N = 700 };
+	static __thread void *block[N];
+	int i;
+
+	for (i = 0; i < N; i++)
+		block[i] = align ? memalign(align, size) : malloc(size);
+	for (i = 0; i < N; i++) {
+		free(block[i]);
+		if (by_tally() > most)
+			most = by_tally();
+	}
+	return most;
+}
+
+/* Of every size, and some alignments. */
+static uint64_t churn(void)
+{
+	uint64_t most = 0;
+	size_t size;
+
+	for (size = 1; size < 40000; size += 16 + size / 8)
+		most = many(size, 0, most);
+	most = many(100, 64, most);
+	return many(5000, 4096, most);
+}
+
+static void *count(void *held)
+{
+	uint64_t said;
+
+	ck_assert_uint_le(churn(), mh_settings.cache_bytes);
+	said = by_tally();
+	/* The tally has what the rings have. */
+	mh_hot->tally = mh_tally_start(mh_settings.cache_bytes) +
+			(uint64_t)mh_tally_net(mh_hot->tally);
+	mh_quarantine_attach(mh_hot);
+	ck_assert_uint_eq(by_tally(), said);
+	*(uint64_t *)held = said;
+	return NULL;
+}
+
+START_TEST(what_waits_is_counted_and_bounded)
+{
+	uint64_t held[2] = { 0 };
+	pthread_t t;
+	int i;
+
+	/* The second goes on with what the first left. */
+	for (i = 0; i < 2; i++) {
+		ck_assert_int_eq(pthread_create(&t, NULL, count, &held[i]), 0);
+		ck_assert_int_eq(pthread_join(t, NULL), 0);
+		ck_assert_uint_gt(held[i], mh_settings.cache_bytes / 8);
+		ck_assert_uint_ge(mh_quarantine_bytes(), held[i]);
+	}
+	count(&held[0]);
+}
+END_TEST
+
+static size_t filled(const char *p, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && p[i] == (char)MH_FILL; i++)
+		;
+	return i;
+}
+
+/* Served to other sizes of their class, they are filled all the same. */
+START_TEST(blocks_are_filled_whoever_had_them)
+{
+	unsigned seed = 1;
+	int i;
+
+	for (i = 0; i < 200000; i++) {
+		size_t size = 1 + (size_t)rand_r(&seed) % 700, part = size;
+		char *p = malloc(size);
+
+		if (size > MH_FILL_MAX - 24)
+			part = MH_FILL_MAX / 2 - 24;
+		ck_assert_uint_eq(filled(p, part), part);
+		ck_assert_uint_eq(filled(p + size - part, part), part);
+		memset(p, i, size);
+		free(p);
+	}
+}
+END_TEST
+
+/* Another process, since the setting is read at its start: the budget it has. */
+static unsigned long budget(const char *text, char *said, size_t room)
+{
+	char *argv[] = { "quarantine", "budget", NULL };
+	int out[2], err[2], status;
+	unsigned long answer = 0;
+	ssize_t n;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(out) | pipe(err), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(out[1], STDOUT_FILENO);
+		dup2(err[1], STDERR_FILENO);
+		setenv("MEMHOOK_QUARANTINE", text, 1);
+		execv("/proc/self/exe", argv);
+		_exit(127);
+	}
+	close(out[1]);
+	close(err[1]);
+	ck_assert_int_eq(read(out[0], &answer, sizeof(answer)), sizeof(answer));
+	n = read(err[0], said, room - 1);
+	said[n > 0 ? n : 0] = '\0';
+	close(out[0]);
+	close(err[0]);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	return answer;
+}
+
+START_TEST(budgets)
+{
+	static const char *const bad[] = { "", "0", "15K", "16385K", "1M", "-1", "many" };
+	char said[512];
+	size_t i;
+
+	ck_assert_uint_eq(budget("16K", said, sizeof(said)), 16384);
+	ck_assert_str_eq(said, "");
+	ck_assert_uint_eq(budget("16777216", said, sizeof(said)), 16777216);
+	ck_assert_str_eq(said, "");
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		ck_assert_uint_eq(budget(bad[i], said, sizeof(said)), 524288);
+		ck_assert_str_eq(said, "memhook: MEMHOOK_QUARANTINE: not a number of bytes"
+				       " from 16384 to 16777216: it stays at 524288\n");
+	}
+}
+END_TEST
+
+static int say_budget(void)
+{
+	unsigned long answer = mh_settings.cache_bytes;
+
+	if (churn() > answer)
+		return 1;
+	return write(STDOUT_FILENO, &answer, sizeof(answer)) != sizeof(answer);
+}
+
+int main(int argc, char **argv)
+{
+	Suite *suite = suite_create("quarantine");
+	TCase *c = tcase_create("quarantine");
+	SRunner *runner;
+	int failed;
+
+	if (!getenv("MEMHOOK_CHECK")) {
+		setenv("MEMHOOK_CHECK", "on", 1);
+		execv("/proc/self/exe", argv);
+		return 99;
+	}
+	if (argc > 1)
+		return say_budget();
+	tcase_add_test(c, the_oldest_serves_when_half_is_full);
+	tcase_add_test(c, what_waits_is_counted_and_bounded);
+	tcase_add_test(c, blocks_are_filled_whoever_had_them);
+	tcase_add_test(c, budgets);
+	suite_add_tcase(suite, c);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
