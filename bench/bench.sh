@@ -16,7 +16,8 @@ usage() {
 	  --list             say which rows and columns there are
 
 	Columns: glibc, mimalloc, tcmalloc; larger, which is jemalloc with 16 bytes
-	more for each block; the hook by its owners: none, library, site.
+	more for each block; the hook by its owners: none, library, site; on, which
+	is none with --check=on.
 	end
 }
 
@@ -43,7 +44,7 @@ esac
 BENCH_SOURCE=$(cd "$(dirname "$0")" && pwd)
 export BENCH BENCH_SOURCE
 
-# name, what is preloaded, owners by
+# name, what is preloaded, owners by, checks
 all_columns="jemalloc|libjemalloc.so.2|
 glibc|libc.so.6|
 mimalloc|libmimalloc.so.2|
@@ -51,7 +52,8 @@ tcmalloc|libtcmalloc_minimal.so.4|
 larger|$BENCH/.libs/larger.so libjemalloc.so.2|
 none|$MEMHOOK_LIBRARY|none
 library|$MEMHOOK_LIBRARY|library
-site|$MEMHOOK_LIBRARY|site"
+site|$MEMHOOK_LIBRARY|site
+on|$MEMHOOK_LIBRARY|none|on"
 
 BENCH_WORK=$(mktemp -d)
 export BENCH_WORK
@@ -61,7 +63,7 @@ say() { echo "bench: $*" >&2; }
 
 columns=()
 missing=
-while IFS='|' read -r name preload by; do
+while IFS='|' read -r name preload by check; do
 	case ,jemalloc,${wanted:-$name}, in
 	*",$name,"*) ;;
 	*) continue ;;
@@ -69,7 +71,7 @@ while IFS='|' read -r name preload by; do
 	if LD_PRELOAD=$preload /bin/true 2>&1 | grep -q 'cannot be preloaded'; then
 		missing="$missing $name"
 	else
-		columns+=("$name|$preload|$by")
+		columns+=("$name|$preload|$by|$check")
 	fi
 done <<< "$all_columns"
 for name in ${wanted//,/ }; do
@@ -105,13 +107,14 @@ if [ $list = yes ]; then
 	exit
 fi
 
-# run ROW PRELOAD BY: nanoseconds and KiB
+# run ROW PRELOAD BY CHECK: nanoseconds and KiB
 run() {
 	local words
 	read -ra words <<< "${command[$1]}"
 	local way=("$BENCH/measure" "${clock[$1]}")
 	[ "${clock[$1]}" != script ] || way=()
 	(cd "$BENCH_SOURCE" && PATH=$BENCH:.:$PATH BENCH_PRELOAD=$2 BENCH_BY=$3 \
+		BENCH_CHECK=$4 \
 		"${way[@]}" "${words[@]}")
 }
 
@@ -119,7 +122,7 @@ run() {
 present=()
 for row in "${rows[@]}"; do
 	if [ "${clock[$row]}" = own ] ||
-	   run "$row" "" "" > "$BENCH_WORK/try" 2> "$BENCH_WORK/error"; then
+	   run "$row" "" "" "" > "$BENCH_WORK/try" 2> "$BENCH_WORK/error"; then
 		present+=("$row")
 	else
 		missing="$missing $row"
@@ -137,8 +140,8 @@ for ((i = 0; i < rounds; i++)); do
 		# no column always comes after the same one
 		for ((k = 0; k < ${#columns[@]}; k++)); do
 			column=${columns[(k + i) % ${#columns[@]}]}
-			IFS='|' read -r name preload by <<< "$column"
-			result=$(run "$row" "$preload" "$by") ||
+			IFS='|' read -r name preload by check <<< "$column"
+			result=$(run "$row" "$preload" "$by" "$check") ||
 				{ say "$row under $name failed"; exit 1; }
 			echo "${group[$row]} $row $name $result"
 		done

@@ -2,7 +2,7 @@
 /*
  * Run a program under an allocator: its time and its peak of resident memory.
  *
- *     BENCH_PRELOAD=LIBRARY BENCH_BY=KIND \
+ *     BENCH_PRELOAD=LIBRARY BENCH_BY=KIND BENCH_CHECK=LEVEL \
  *             measure own|wall [NAME=VALUE...] COMMAND [ARGUMENT...]
  *
  * prints nanoseconds and KiB: the time that the program itself tells on its
@@ -53,6 +53,7 @@ static void become(char **command, int output)
 	dup2(output, STDOUT_FILENO);
 	move_variable("BENCH_PRELOAD", "LD_PRELOAD");
 	move_variable("BENCH_BY", "MEMHOOK_BY");
+	move_variable("BENCH_CHECK", "MEMHOOK_CHECK");
 	execvp(command[0], command);
 	perror(command[0]);
 	_exit(127);
