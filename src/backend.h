@@ -68,6 +68,7 @@ struct mh_heap {
 	uint64_t resident;  /* in pages that may be in memory, caches included */
 	uint64_t metadata;  /* the allocator's own */
 	uint64_t cached;    /* of allocated: freed blocks in its threads' caches */
+	uint64_t quarantine; /* of cached: ours, with checks */
 	uint64_t dirty;     /* of resident: free pages that it keeps */
 	uint64_t mapped;
 	uint64_t retained;

@@ -37,10 +37,11 @@ static void split(const struct mh_process *p, int64_t live, struct mh_bridge *b)
 	int64_t resident = bounded(p->allocator_resident_bytes);
 
 	b->cached = bounded(p->allocator_cached_bytes);
+	b->quarantine = bounded(p->allocator_quarantine_bytes);
 	b->dirty = bounded(p->allocator_dirty_bytes);
 	if (live > 0)
 		cookies = scaled(cookies, then, live);
-	b->rounding = positive(allocated - b->cached - then - cookies);
+	b->rounding = positive(allocated - b->cached - b->quarantine - then - cookies);
 	b->slack = positive(active - allocated);
 	b->tables = positive(resident - active - b->dirty);
 }
@@ -67,7 +68,8 @@ void mh_bridge(const struct mh_snapshot *s, struct mh_bridge *b)
 	*b = (struct mh_bridge){ .memhook = bounded(p->memhook_bytes) };
 	if (p->allocator_time_ms)
 		split(p, bounded(s->totals.live_bytes), b);
-	heap = ours + b->rounding + b->cached + b->slack + b->dirty + b->tables;
+	heap = ours + b->rounding + b->cached + b->quarantine + b->slack + b->dirty +
+	       b->tables;
 	if (m) {
 		b->unsplit = positive(bounded(m->heap_bytes) - heap);
 		heap += b->unsplit;

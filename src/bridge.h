@@ -15,6 +15,7 @@
 struct mh_bridge {
 	int64_t rounding;     /* blocks are as large as their size class */
 	int64_t cached;       /* freed blocks, ready to serve again */
+	int64_t quarantine;   /* freed blocks that wait, with checks */
 	int64_t slack;        /* free space in pages that hold blocks */
 	int64_t dirty;        /* free pages that the allocator keeps */
 	int64_t tables;       /* its own, as far as it may have touched them */
@@ -24,6 +25,16 @@ struct mh_bridge {
 	int64_t stack, file, shared, anonymous;
 	int64_t other;        /* the rest */
 };
+
+/* Of what was published as cached, the quarantine's part apart. */
+static inline void mh_bridge_cached(struct mh_process *p, uint64_t cached,
+				    uint64_t quarantine)
+{
+	if (quarantine > cached)
+		quarantine = cached;
+	p->allocator_cached_bytes = cached - quarantine;
+	p->allocator_quarantine_bytes = quarantine;
+}
 
 /* With rss_bytes 0 (not known) `other` is 0 and nothing adds up to it. */
 void mh_bridge(const struct mh_snapshot *s, struct mh_bridge *b);

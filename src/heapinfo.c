@@ -67,8 +67,10 @@ static int heap_numbers(struct mh_heap *heap)
 	int rc = mh_backend_numbers(heap);
 	uint64_t guarded;
 
+	heap->quarantine = 0;
 	if (mh_process_ready()) {
-		heap->cached += mh_check_level ? mh_quarantine_bytes() : mh_caches_bytes();
+		heap->quarantine = mh_check_level ? mh_quarantine_bytes() : 0;
+		heap->cached += mh_check_level ? heap->quarantine : mh_caches_bytes();
 		guarded = mh_guard_bytes();
 		heap->allocated += guarded;
 		heap->active += guarded;
@@ -94,6 +96,7 @@ void mh_heap_publish(void)
 		put(&p->metadata_bytes, heap.metadata);
 		put(&p->cached_bytes, heap.cached);
 		put(&p->dirty_bytes, heap.dirty);
+		put(&p->quarantine_bytes, heap.quarantine);
 		put(&p->live_bytes, live());
 		put(&p->rss_bytes, mh_read_rss());
 		put(&mh_area->private_bytes, mh_lines_bytes() + mh_limits_bytes());

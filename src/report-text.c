@@ -299,6 +299,8 @@ static void bridge_heap(struct mh_out *o, const struct mh_snapshot *s,
 	if (s->process.allocator_time_ms) {
 		bridge_line(o, "  rounding to size classes", b->rounding);
 		bridge_line(o, "  freed blocks kept ready", b->cached);
+		if (b->quarantine)
+			bridge_line(o, "  freed blocks in quarantine", b->quarantine);
 		bridge_line(o, "  free space beside blocks", b->slack);
 		bridge_line(o, "  free pages kept (dirty)", b->dirty);
 		bridge_line(o, "  the allocator's tables", b->tables);

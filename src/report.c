@@ -280,6 +280,7 @@ static void bridge(struct mh_out *o, const struct mh_snapshot *s)
 	mh_bridge(s, &b);
 	integer(o, "allocator_rounding_bytes", b.rounding);
 	integer(o, "allocator_cached_bytes", b.cached);
+	integer(o, "allocator_quarantine_bytes", b.quarantine);
 	integer(o, "allocator_slack_bytes", b.slack);
 	integer(o, "allocator_dirty_bytes", b.dirty);
 	integer(o, "allocator_table_bytes", b.tables);

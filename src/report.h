@@ -26,6 +26,7 @@ struct mh_process {
 	uint64_t allocator_resident_bytes;
 	uint64_t allocator_metadata_bytes;
 	uint64_t allocator_cached_bytes; /* of allocated: freed blocks in caches */
+	uint64_t allocator_quarantine_bytes; /* of allocated, and not of cached */
 	uint64_t allocator_dirty_bytes;  /* of resident: free pages */
 	uint64_t allocator_live_bytes;   /* requested and live at that time, about */
 	uint64_t allocator_time_ms; /* unix ms at which they were taken; 0: never */

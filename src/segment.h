@@ -144,6 +144,7 @@ struct mh_published {
 	_Atomic uint64_t cached_bytes; /* freed blocks in caches, its and ours; in allocated */
 	_Atomic uint64_t dirty_bytes;  /* free pages it keeps; in resident, not in active */
 	_Atomic uint64_t live_bytes;   /* what was live then, within the coarse bound */
+	_Atomic uint64_t quarantine_bytes; /* of cached_bytes: freed, and not used again yet */
 };
 
 /*

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "account.h"
+#include "bridge.h"
 #include "heapinfo.h"
 #include "maps.h"
 #include "owner.h"
@@ -152,7 +153,8 @@ static void describe(const struct mh_area *area, struct mh_snapshot *snap)
 	snap->process.allocator_active_bytes = atomic_load(&p->active_bytes);
 	snap->process.allocator_resident_bytes = atomic_load(&p->resident_bytes);
 	snap->process.allocator_metadata_bytes = atomic_load(&p->metadata_bytes);
-	snap->process.allocator_cached_bytes = atomic_load(&p->cached_bytes);
+	mh_bridge_cached(&snap->process, atomic_load(&p->cached_bytes),
+			 atomic_load(&p->quarantine_bytes));
 	snap->process.allocator_dirty_bytes = atomic_load(&p->dirty_bytes);
 	snap->process.allocator_live_bytes = atomic_load(&p->live_bytes);
 	snap->process.rss_bytes = mh_read_rss();

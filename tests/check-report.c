@@ -62,7 +62,8 @@ static int check_sums(json_object *report)
 
 static const char *const parts[] = {
 	"cookie_bytes", "memhook_bytes", "allocator_rounding_bytes",
-	"allocator_cached_bytes", "allocator_slack_bytes", "allocator_dirty_bytes",
+	"allocator_cached_bytes", "allocator_quarantine_bytes",
+	"allocator_slack_bytes", "allocator_dirty_bytes",
 	"allocator_table_bytes", "allocator_unsplit_bytes",
 	"allocator_not_resident_bytes", "stack_bytes", "file_bytes", "shared_bytes",
 	"anonymous_bytes", "other_bytes",

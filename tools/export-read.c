@@ -176,6 +176,7 @@ static void take_allocator(struct export_process *p, const struct mh_process *m)
 	p->allocator_resident = known ? m->allocator_resident_bytes : EXPORT_UNKNOWN;
 	p->metadata = known ? m->allocator_metadata_bytes : EXPORT_UNKNOWN;
 	p->cached = known ? m->allocator_cached_bytes : EXPORT_UNKNOWN;
+	p->quarantine = known ? m->allocator_quarantine_bytes : EXPORT_UNKNOWN;
 	p->dirty = known ? m->allocator_dirty_bytes : EXPORT_UNKNOWN;
 	p->allocator_ms = known ? m->allocator_time_ms : EXPORT_UNKNOWN;
 }

@@ -45,6 +45,7 @@ struct export_process {
 	uint64_t owners_all, owners_summed;
 	uint64_t resident, cookies, ours;
 	uint64_t allocated, active, allocator_resident, metadata, cached, dirty;
+	uint64_t quarantine;
 	uint64_t allocator_ms;
 	struct mh_bridge bridge;
 	uint64_t start_ms, consistent, exact, inexact_bytes;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bridge.h"
 #include "smaps.h"
 #include "stats.h"
 #include "sum.h"
@@ -290,7 +291,7 @@ static void describe(struct reader *r, uint32_t i, const struct mh_area *a,
 	p->allocator_active_bytes = a->published.active_bytes;
 	p->allocator_resident_bytes = a->published.resident_bytes;
 	p->allocator_metadata_bytes = a->published.metadata_bytes;
-	p->allocator_cached_bytes = a->published.cached_bytes;
+	mh_bridge_cached(p, a->published.cached_bytes, a->published.quarantine_bytes);
 	p->allocator_dirty_bytes = a->published.dirty_bytes;
 	p->allocator_live_bytes = a->published.live_bytes;
 	p->memhook_bytes = sum_memory(r, area_at(r, i), a) + a->private_bytes;

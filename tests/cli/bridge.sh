@@ -92,6 +92,11 @@ int main(int argc, char **argv)
 		for (i = 0; i < 20000; i++)
 			free(keep[i]);
 	}
+	if (strcmp(what, "waiting") == 0) {
+		blocks(20, 100000);
+		for (i = 0; i < 20; i++)
+			free(keep[i]);
+	}
 	if (strcmp(what, "untouched") == 0)
 		keep[0] = malloc((size_t)256 << 20);
 	if (strcmp(what, "mapped") == 0) {
@@ -169,6 +174,7 @@ idle sleep sleep 1000
 for what in threads ended small freed untouched mapped; do
 	idle "$what" "$work/prog" "$what"
 done
+MEMHOOK_CHECK=on idle waiting "$work/prog" waiting
 for python in /usr/bin/python3 "$(command -v python3)"; do
 	[ -x "$python" ] && ! head -c 2 "$python" | grep -q '#!' &&
 		idle python "$python" -c 'import json, time; time.sleep(1000)'
@@ -183,6 +189,11 @@ between small allocator_rounding_bytes 2000 4000    # 33 + 16 in 64
 for what in threads small freed untouched mapped; do
 	between $what allocator_unsplit_bytes 0 300
 done
+between freed allocator_quarantine_bytes 0 0
+between waiting allocator_quarantine_bytes 1950 2500
+grep -q '^  freed blocks in quarantine  *[12]\.[0-9] MiB$' "$work/waiting.txt" ||
+	fail "the quarantine has no line"
+grep -q 'in quarantine' "$work/freed.txt" && fail "a line for no quarantine"
 between freed allocator_dirty_bytes 1000 30000
 between untouched allocator_not_resident_bytes -340000 -260000
 between mapped anonymous_bytes 24576 26000

@@ -125,7 +125,7 @@ def same(m, stat):
     published = stat["process"]["allocator_time_ms"] != 0
     for key in ("cookie", "memhook", "allocator_allocated", "allocator_active",
                 "allocator_resident", "allocator_metadata", "allocator_cached",
-                "allocator_dirty"):
+                "allocator_quarantine", "allocator_dirty"):
         if key.startswith("allocator") and not published:
             assert not m.rows("memhook_process_%s_bytes" % key, pid=pid), key
             continue

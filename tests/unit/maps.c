@@ -319,7 +319,7 @@ END_TEST
 static int64_t sum(const struct mh_snapshot *s, const struct mh_bridge *b)
 {
 	return (int64_t)(s->totals.live_bytes + s->process.cookie_bytes) + b->rounding +
-	       b->cached + b->slack + b->dirty + b->tables + b->unsplit + b->not_resident +
+	       b->cached + b->quarantine + b->slack + b->dirty + b->tables + b->unsplit + b->not_resident +
 	       b->memhook + b->stack + b->file + b->shared + b->anonymous + b->other;
 }
 
@@ -331,7 +331,8 @@ START_TEST(the_parts_of_the_bridge)
 			     .anonymous_bytes = 40, .heap_mapped_bytes = 600 };
 	struct mh_snapshot s = { .totals.live_bytes = 200, .process = {
 		.cookie_bytes = 50, .allocator_time_ms = 1,
-		.allocator_allocated_bytes = 350, .allocator_cached_bytes = 60,
+		.allocator_allocated_bytes = 350, .allocator_cached_bytes = 45,
+		.allocator_quarantine_bytes = 15,
 		.allocator_live_bytes = 200,
 		.allocator_active_bytes = 370, .allocator_dirty_bytes = 30,
 		.allocator_resident_bytes = 500 } };
@@ -340,7 +341,8 @@ START_TEST(the_parts_of_the_bridge)
 	mh_use_maps(&s, &m);
 	mh_bridge(&s, &b);
 	ck_assert_int_eq(b.rounding, 40);
-	ck_assert_int_eq(b.cached, 60);
+	ck_assert_int_eq(b.cached, 45);
+	ck_assert_int_eq(b.quarantine, 15);
 	ck_assert_int_eq(b.slack, 20);
 	ck_assert_int_eq(b.dirty, 30);
 	ck_assert_int_eq(b.tables, 100);
@@ -372,8 +374,8 @@ START_TEST(the_parts_of_the_bridge)
 	ck_assert_int_eq(sum(&s, &b), 1000);
 	s.maps = NULL; /* smaps not read */
 	mh_bridge(&s, &b);
-	ck_assert_int_eq(b.other + b.rounding + b.cached + b.slack + b.dirty +
-				  b.tables, 1000 - 50 - 80);
+	ck_assert_int_eq(b.other + b.rounding + b.cached + b.quarantine + b.slack +
+				  b.dirty + b.tables, 1000 - 50 - 80);
 	s.process.rss_bytes = 0;
 	mh_bridge(&s, &b);
 	ck_assert_int_eq(b.other, 0);

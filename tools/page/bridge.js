@@ -5,6 +5,7 @@ const PARTS = [
 	['cookie_bytes', 'cookies, 16 bytes a block'],
 	['allocator_rounding_bytes', 'rounding to size classes'],
 	['allocator_cached_bytes', 'freed blocks kept ready'],
+	['allocator_quarantine_bytes', 'freed blocks in quarantine'],
 	['allocator_slack_bytes', 'free space beside blocks'],
 	['allocator_dirty_bytes', 'free pages kept (dirty)'],
 	['allocator_table_bytes', 'the allocator\u2019s tables'],
