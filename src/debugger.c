@@ -13,7 +13,9 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
+#include "guard.h"
 #include "process.h"
+#include "zero.h"
 
 /* A page of counters; doubling makes the steps few. */
 #define FIRST_ROWS 128
@@ -38,9 +40,19 @@ static struct {
 	_Atomic(char *) *chunks;
 	_Atomic uint64_t *open; /* bits: shards that may be read */
 	uint16_t field[20];     /* of the area: where they are */
+	/* Cookies that do not lie in front of their blocks: zero.h, guard.h. */
+	_Atomic uintptr_t *zero_base;
+	struct mh_cookie *zero_cookies;
+	uintptr_t *guard_start;
+	size_t *guard_size;
+	struct mh_guard **guard_slots;
+	uint32_t **guard_pages;
+	uint32_t zero_slots;
+	uint32_t guard_slots_max;
+	uint16_t guard_field[4]; /* its size, and where they are */
 } found __attribute__((section(".memhook"))) = {
 	.magic = "memhook",
-	.version = 1,
+	.version = 2,
 	.word_bits = sizeof(long) * 8,
 	.chunk = MH_CHUNK,
 	.chunks_max = MH_CHUNKS,
@@ -55,6 +67,18 @@ static struct {
 		FIELD(shard_stride), FIELD(pid), FIELD(command), FIELD(inexact),
 		FIELD(inexact_bytes), FIELD(owners_used), FIELD(objects_used),
 		FIELD(total.peak_bytes),
+	},
+	.zero_base = &mh_zero_base,
+	.zero_cookies = mh_zero_cookies,
+	.guard_start = &mh_guard_start,
+	.guard_size = &mh_guard_size,
+	.guard_slots = &mh_guard_slots,
+	.guard_pages = &mh_guard_pages,
+	.zero_slots = MH_ZERO_SLOTS,
+	.guard_slots_max = MH_GUARD_SLOTS_MAX,
+	.guard_field = {
+		sizeof(struct mh_guard), offsetof(struct mh_guard, block),
+		offsetof(struct mh_guard, cookie), offsetof(struct mh_guard, is_live),
 	},
 };
 

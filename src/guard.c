@@ -15,7 +15,7 @@
 #include "ranges.h"
 
 #define PAGE ((size_t)4096)
-#define SLOTS_MAX (UINT32_C(1) << 20)
+#define SLOTS_MAX MH_GUARD_SLOTS_MAX
 #define SAMPLES_MAX 4096 /* live ones, where only some are guarded: 4 KiB or more each */
 #define CLASSES 40
 #define AHEAD ((size_t)4 << 20) /* nothing of ours just before the first block */
@@ -25,8 +25,8 @@ uintptr_t mh_guard_start;
 size_t mh_guard_size;
 
 static _Atomic uint64_t bytes; /* of live blocks' pages; relaxed: a number for people */
-static struct mh_guard *slots; /* by number */
-static uint32_t *slot_of_page; /* number + 1 */
+struct mh_guard *mh_guard_slots;
+uint32_t *mh_guard_pages;
 
 /* Under the lock. */
 static uint32_t slots_used, slots_live, live_max;
@@ -72,7 +72,7 @@ static void *map(size_t size, int prot)
 
 static int map_all(size_t size)
 {
-	size_t own = size / PAGE * sizeof(*slot_of_page) + SLOTS_MAX * sizeof(*slots);
+	size_t own = size / PAGE * sizeof(*mh_guard_pages) + SLOTS_MAX * sizeof(*mh_guard_slots);
 	char *stretch = map(size, PROT_NONE), *tables;
 
 	if (!stretch)
@@ -85,8 +85,8 @@ static int map_all(size_t size)
 	madvise(tables, own, MADV_NOHUGEPAGE);
 	mh_range_add(stretch, size, MH_RANGE_HEAP);
 	mh_range_add(tables, own, MH_RANGE_OWN);
-	slots = (struct mh_guard *)tables;
-	slot_of_page = (uint32_t *)(slots + SLOTS_MAX);
+	mh_guard_slots = (struct mh_guard *)tables;
+	mh_guard_pages = (uint32_t *)(mh_guard_slots + SLOTS_MAX);
 	used = AHEAD;
 	mh_guard_start = (uintptr_t)stretch;
 	mh_guard_size = size;
@@ -109,11 +109,11 @@ int mh_guard_map(void)
 	return -1;
 }
 
-/* --- slots ------------------------------------------------------------------- */
+/* --- mh_guard_slots ------------------------------------------------------------------- */
 
 static struct mh_guard *take_free(unsigned class)
 {
-	struct mh_guard *g = &slots[free_slots[class].first - 1];
+	struct mh_guard *g = &mh_guard_slots[free_slots[class].first - 1];
 
 	free_slots[class].first = g->next_free;
 	free_slots[class].count--;
@@ -123,7 +123,7 @@ static struct mh_guard *take_free(unsigned class)
 static struct mh_guard *take_new(unsigned class)
 {
 	size_t room = (PAGE << class) + PAGE, page;
-	struct mh_guard *g = &slots[slots_used];
+	struct mh_guard *g = &mh_guard_slots[slots_used];
 
 	if (slots_used == SLOTS_MAX || room > mh_guard_size - used)
 		return NULL;
@@ -132,7 +132,7 @@ static struct mh_guard *take_new(unsigned class)
 	slots_used++;
 	/* Large ones are found by their last pages: only these may be ours. */
 	for (page = used / PAGE; page < (used + room) / PAGE; page++)
-		slot_of_page[page] = slots_used;
+		mh_guard_pages[page] = slots_used;
 	used += room;
 	return g;
 }
@@ -156,13 +156,13 @@ static struct mh_guard *take_slot(unsigned class)
 
 static void leave_slot(struct mh_guard *g)
 {
-	uint32_t number = (uint32_t)(g - slots) + 1;
+	uint32_t number = (uint32_t)(g - mh_guard_slots) + 1;
 	unsigned class = g->pages;
 
 	mh_guard_lock();
 	g->next_free = 0;
 	if (free_slots[class].count++)
-		slots[free_slots[class].last - 1].next_free = number;
+		mh_guard_slots[free_slots[class].last - 1].next_free = number;
 	else
 		free_slots[class].first = number;
 	free_slots[class].last = number;
@@ -288,9 +288,9 @@ void mh_guard_retire(void *block, const void *caller)
 
 const struct mh_guard *mh_guard_at(const void *p)
 {
-	uint32_t number = slot_of_page[((uintptr_t)p - mh_guard_start) / PAGE];
+	uint32_t number = mh_guard_pages[((uintptr_t)p - mh_guard_start) / PAGE];
 
-	return number && slots[number - 1].block ? &slots[number - 1] : NULL;
+	return number && mh_guard_slots[number - 1].block ? &mh_guard_slots[number - 1] : NULL;
 }
 
 uint64_t mh_guard_meta(const void *block, uint64_t *w0)
@@ -368,5 +368,5 @@ void mh_guard_verify(void)
 	if (mh_threads_attached() > 1)
 		return;
 	for (n = 0; n < slots_used; n++)
-		verify(&slots[n]);
+		verify(&mh_guard_slots[n]);
 }

@@ -39,6 +39,10 @@ _Static_assert(sizeof(struct mh_guard) <= 72, "there are a million of them");
 extern MH_HIDDEN uintptr_t mh_guard_start;
 extern MH_HIDDEN size_t mh_guard_size; /* 0: there are none */
 
+#define MH_GUARD_SLOTS_MAX (UINT32_C(1) << 20)
+extern MH_HIDDEN struct mh_guard *mh_guard_slots; /* by number */
+extern MH_HIDDEN uint32_t *mh_guard_pages;        /* number + 1 of the slot, by page */
+
 static inline int mh_guard_has(const void *p)
 {
 	return (uintptr_t)p - mh_guard_start < mh_guard_size;

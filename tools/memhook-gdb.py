@@ -34,14 +34,16 @@ SEARCH = 16 << 20  # bytes before an address in which its block is looked for
 
 # src/debugger.c, then src/segment.h
 Found = namedtuple("Found", "magic version bits chunk chunks_max rows objects "
-                            "area secret chunks open fields")
+                            "area secret chunks open fields zero_base zero_cookies "
+                            "guard_start guard_size guard_slots guard_pages "
+                            "zero_slots guard_slots_max guard_fields")
 Area = namedtuple("Area", "magic version by owners_max shards_max objects_max "
                           "owners coarse base objects stride pid command "
                           "inexact inexact_bytes owners_used objects_used peak")
 AREA = "Q I I I I I Q Q Q Q Q i 64s I Q I I q".split()
 OWNER = "III4x8xQ96s"
 OBJECT = "8xQ48x448s"
-Block = namedtuple("Block", "at size row state kind align w0 w1")
+Block = namedtuple("Block", "at size row state kind align w0 w1 cookie")
 Owner = namedtuple("Owner", "row name state kind where")
 
 
@@ -97,11 +99,15 @@ class Process:
         if head[:8] != MAGIC:
             return None
         version, bits = self.unpack("II", head[8:])
-        if version != 1 or bits not in (32, 64):
-            raise gdb.GdbError("This libmemhook is newer than its gdb commands.")
+        if version != 2 or bits not in (32, 64):
+            raise gdb.GdbError("This libmemhook is not of the version of its gdb"
+                               " commands.")
         self.pointer = "Q" if bits == 64 else "I"
-        found = self.numbers("8sIIIIII" + 4 * self.pointer + "40s", at)
-        return Found._make(found[:-1] + (self.unpack("20H", found[-1]),))
+        found = self.numbers("8sIIIIII" + 4 * self.pointer + "40s" + 6 * self.pointer
+                             + "II8s", at)
+        found = Found._make(found)
+        return found._replace(fields=self.unpack("20H", found.fields),
+                              guard_fields=self.unpack("4H", found.guard_fields))
 
     def find_area(self):
         self.at = self.numbers(self.pointer, self.found.area)[0]
@@ -177,7 +183,7 @@ class Process:
             return None
         return place(address - 1)
 
-    def cookie(self, at, w0, w1):
+    def cookie(self, at, w0, w1, where=None):
         """The block at this address, if these two words are its cookie."""
         mix = w0 ^ w1 ^ at ^ self.secret
         for state, mix in ((LIVE, mix), (FREED, ~mix)):
@@ -187,7 +193,8 @@ class Process:
         else:
             return None
         return Block(at, w0 >> 20, w0 & (1 << 20) - 1, state, meta & 15,
-                     1 << (meta >> 8) if meta >> 8 else COOKIE, w0, w1)
+                     1 << (meta >> 8 & 63) if meta >> 8 & 63 else COOKIE, w0, w1,
+                     where or at - COOKIE)
 
     def block_at(self, address):
         if address % COOKIE or address < PAGE:
@@ -196,6 +203,39 @@ class Process:
             return self.cookie(address, *self.numbers("QQ", address - COOKIE))
         except gdb.MemoryError:
             return None
+
+    def block_of_page(self, address):
+        """Of pages that one block has to itself, with a place for it in a table."""
+        try:
+            return self.zero_block(address) or self.guarded_block(address)
+        except gdb.MemoryError:
+            return None
+
+    def zero_block(self, address):
+        """Of no bytes: src/zero.h."""
+        base, = self.numbers(self.pointer, self.found.zero_base)
+        slot = (address - base) // PAGE
+        if base < PAGE or not 0 <= slot < self.found.zero_slots:
+            return None
+        where = self.found.zero_cookies + slot * COOKIE
+        return self.cookie(base + slot * PAGE, *self.numbers("QQ", where), where)
+
+    def guarded_block(self, address):
+        """src/guard.h.  A cookie in front of the block goes with its pages."""
+        start, size, slots, pages = (self.numbers(self.pointer, p)[0]
+                                     for p in self.found[14:18])
+        if not 0 <= address - start < size:
+            return None
+        number, = self.numbers("I", pages + (address - start) // PAGE * 4)
+        if not 0 < number <= self.found.guard_slots_max:
+            return None
+        length, block, cookie, is_live = self.found.guard_fields
+        slot = slots + (number - 1) * length
+        at, = self.numbers(self.pointer, slot + block)
+        where = slot + cookie
+        if self.numbers("B", slot + is_live)[0] and at % PAGE:
+            where = at - COOKIE
+        return self.cookie(at, *self.numbers("QQ", where), where) if at else None
 
     def blocks_before(self, address):
         """Those whose cookies are readable before an address, nearest first."""
@@ -325,6 +365,7 @@ Usage: memhook block ADDRESS
 
 ADDRESS is any expression.  One inside of a block, or less than a page behind
 its end, is traced to that block if its cookie is within 16 MiB before it.
+Blocks of no bytes and guarded ones are found from anywhere in their pages.
 A freed block is known as one until its memory serves again."""
 
     def __init__(self):
@@ -339,7 +380,8 @@ A freed block is known as one until its memory serves again."""
             address = evaluate(argument) & (1 << bits) - 1
         except gdb.error as e:
             raise gdb.GdbError("%s is no address: %s" % (argument.strip(), e)) from None
-        block = process.block_at(address) or self.around(process, address)
+        block = process.block_of_page(address) or process.block_at(address) or \
+            self.around(process, address)
         self.say(address, block)
         if block:
             self.show(process, block)
@@ -365,6 +407,9 @@ A freed block is known as one until its memory serves again."""
             print("0x%x is not in a block of memhook." % address)
         elif address == block.at:
             print("0x%x is a %s block." % (address, state))
+        elif address < block.at:
+            print("0x%x is %d bytes before the %s block 0x%x."
+                  % (address, block.at - address, state, block.at))
         elif address < block.at + block.size:
             print("0x%x is %d bytes into the %s block 0x%x."
                   % (address, address - block.at, state, block.at))
@@ -388,7 +433,7 @@ A freed block is known as one until its memory serves again."""
         print("  made by    %s, aligned to %d"
               % (MAKERS[block.kind] if block.kind < len(MAKERS) else "?", block.align))
         print("  cookie     0x%x: 0x%016x 0x%016x"
-              % (block.at - COOKIE, block.w0, block.w1))
+              % (block.cookie, block.w0, block.w1))
 
 
 MemhookCommand()

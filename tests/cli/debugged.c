@@ -12,7 +12,7 @@
 
 #include <memhook.h>
 
-static char *live, *freed, *aligned, *large;
+static char *live, *freed, *aligned, *large, *zero;
 static char *volatile kept[4];
 
 static void *another_thread(void *owner)
@@ -79,6 +79,7 @@ int main(int argc, char **argv)
 
 	allocate();
 	kept[3] = unclaimed();
+	zero = malloc(0);
 	/* Many owners: their rows fill more than one page. */
 	for (i = 0; argc > 2 && i < atoi(argv[2]); i++) {
 		char name[24];
@@ -89,8 +90,8 @@ int main(int argc, char **argv)
 		kept[0] = malloc(10000 + (size_t)i);
 		memhook_leave(was);
 	}
-	printf("live=%p freed=%p aligned=%p large=%p here=%p\n", (void *)live,
-	       (void *)freed, (void *)aligned, (void *)large, (void *)&i);
+	printf("live=%p freed=%p aligned=%p large=%p zero=%p here=%p\n", (void *)live,
+	       (void *)freed, (void *)aligned, (void *)large, (void *)zero, (void *)&i);
 	fflush(stdout);
 	if (strcmp(end, "abort") == 0)
 		abort();

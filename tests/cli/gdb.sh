@@ -68,6 +68,10 @@ blocks() {
 	said "$what" "memhook block $large+3000000" '^  owner  *cache (named)$'
 	said "$what" "memhook block $live+1003" "3 bytes behind the end of the live block $live"
 	said "$what" "memhook block $freed+16" "16 bytes into the freed block $freed"
+	said "$what" "memhook block $zero" "^$zero is a live block"
+	said "$what" "memhook block $zero" '^  size  *0$'
+	said "$what" "memhook block $zero" '^  owner  *nobody'
+	said "$what" "memhook block $zero+40" "40 bytes behind the end of the live block $zero"
 	said "$what" "memhook block $here" 'not in a block'
 }
 questions() {
@@ -75,6 +79,7 @@ questions() {
 		"memhook owners" "memhook block $live" "memhook block $freed"
 		"memhook block $aligned" "memhook block $large+3000000"
 		"memhook block $live+1003" "memhook block $freed+16" "memhook block $here"
+		"memhook block $zero" "memhook block $zero+40"
 	)
 }
 
@@ -93,6 +98,20 @@ for owners in 0 300; do
 	blocks "generate-core-file"
 	same_table "generate-core-file"
 done
+
+# --- guarded blocks: their pages tell, also those that nobody can read ---
+export MEMHOOK_CHECK=strict
+begin "$DEBUGGED" wait
+questions
+ask -p $pid -- "${queries[@]}" "memhook block $live-16" "memhook block $live-32" \
+	"memhook block $aligned+8192" "generate-core-file gcore"
+blocks "guarded"
+said "guarded" "memhook block $live-32" "32 bytes before the live block $live"
+said "guarded" "memhook block $aligned+8192" "0 bytes behind the end of the live block $aligned"
+stop
+ask "$DEBUGGED" gcore -- "${queries[@]}"
+blocks "guarded, generate-core-file"
+unset MEMHOOK_CHECK
 
 # --- core files by the kernel ---
 ulimit -c unlimited
@@ -117,7 +136,7 @@ ask "$DEBUGGED" core -- "${queries[@]}" bt 'frame function free_again' \
 	'memhook block nothing' 'memhook owners 1x'
 blocks "a core file"
 said "a core file" "memhook owners" '^db  *6.1 KiB  *3  *6.1 KiB  *5$'
-said "a core file" "memhook owners" '^total .*  *8  .*'
+said "a core file" "memhook owners" '^total .*  *9  .*'
 said "a double free" "bt" ' in free_again '
 said "a double free" "memhook block hidden" "^$freed is a freed block"
 said "bad input" "memhook block main" 'not in a block'
