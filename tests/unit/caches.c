@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../common.h"
+#include "again.h"
 #include "cache.h"
 #include "process.h"
 #include "thread.h"
@@ -45,48 +46,14 @@ static void *fill(void *arg)
 	return arg;
 }
 
-struct answer {
-	uint64_t held;  /* by the caches of a process that freed much */
-	char said[512];
-};
-
-/* Another process, since the setting is read at its start. */
-static struct answer with_budget(const char *budget)
+static struct again with_budget(const char *budget)
 {
-	char *argv[] = { "caches", "held", NULL };
-	int out[2], err[2], status;
-	struct answer a = { 0 };
-	ssize_t n;
-	pid_t pid;
-
-	ck_assert_int_eq(pipe(out) | pipe(err), 0);
-	pid = fork();
-	if (pid == 0) {
-		dup2(out[1], STDOUT_FILENO);
-		dup2(err[1], STDERR_FILENO);
-		if (budget)
-			setenv("MEMHOOK_CACHE", budget, 1);
-		else
-			unsetenv("MEMHOOK_CACHE");
-		execv("/proc/self/exe", argv);
-		_exit(127);
-	}
-	close(out[1]);
-	close(err[1]);
-	ck_assert_int_eq(read(out[0], &a.held, sizeof(a.held)), sizeof(a.held));
-	n = read(err[0], a.said, sizeof(a.said) - 1);
-	a.said[n > 0 ? n : 0] = '\0';
-	close(out[0]);
-	close(err[0]);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_int_eq(status, 0);
-	return a;
+	return run_again("MEMHOOK_CACHE", budget);
 }
 
 /* In main(), before Check: what one thread has. */
 static int say_what_is_held(void)
 {
-	uint64_t held;
 	pthread_t t;
 
 	if (pthread_create(&t, NULL, fill, NULL) || pthread_join(t, NULL))
@@ -94,8 +61,7 @@ static int say_what_is_held(void)
 	fill(NULL);
 	malloc_trim(0);
 	fill(NULL);
-	held = mh_caches_bytes();
-	return write(STDOUT_FILENO, &held, sizeof(held)) != sizeof(held);
+	return answer_with((unsigned long)mh_caches_bytes());
 }
 
 START_TEST(budgets)
@@ -111,12 +77,12 @@ START_TEST(budgets)
 	size_t i;
 
 	for (i = 0; i < sizeof(want) / sizeof(*want); i++) {
-		struct answer a = with_budget(want[i].budget);
+		struct again a = with_budget(want[i].budget);
 
 		ck_assert_str_eq(a.said, "");
-		ck_assert_uint_le(a.held, want[i].most);
+		ck_assert_uint_le(a.answer, want[i].most);
 		/* Whole blocks, in proportion: but it is used. */
-		ck_assert_uint_ge(a.held, want[i].most / 4);
+		ck_assert_uint_ge(a.answer, want[i].most / 4);
 	}
 }
 END_TEST
@@ -129,13 +95,13 @@ START_TEST(bad_budgets_are_named_and_passed_over)
 	size_t i;
 
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		struct answer a = with_budget(bad[i]);
+		struct again a = with_budget(bad[i]);
 
 		ck_assert_str_eq(a.said,
 				 "memhook: MEMHOOK_CACHE: not a number of bytes from 0 to "
 				 "1048576: it stays at 65536\n");
-		ck_assert_uint_gt(a.held, 16384);
-		ck_assert_uint_le(a.held, 65536);
+		ck_assert_uint_gt(a.answer, 16384);
+		ck_assert_uint_le(a.answer, 65536);
 	}
 }
 END_TEST
@@ -238,7 +204,8 @@ int main(int argc, char **argv)
 {
 	TCase *c;
 
-	if (argc > 1 && strcmp(argv[1], "held") == 0)
+	(void)argv;
+	if (argc > 1)
 		return say_what_is_held();
 	c = tcase_create("caches");
 	tcase_add_test(c, budgets);

@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "again.h"
 #include "checks.h"
 #include "process.h"
 #include "quarantine.h"
@@ -148,50 +148,28 @@ START_TEST(blocks_are_filled_whoever_had_them)
 }
 END_TEST
 
-/* Another process, since the setting is read at its start: the budget it has. */
-static unsigned long budget(const char *text, char *said, size_t room)
+/* Of another process, whose setting it is. */
+static struct again budget(const char *text)
 {
-	char *argv[] = { "quarantine", "budget", NULL };
-	int out[2], err[2], status;
-	unsigned long answer = 0;
-	ssize_t n;
-	pid_t pid;
-
-	ck_assert_int_eq(pipe(out) | pipe(err), 0);
-	pid = fork();
-	if (pid == 0) {
-		dup2(out[1], STDOUT_FILENO);
-		dup2(err[1], STDERR_FILENO);
-		setenv("MEMHOOK_QUARANTINE", text, 1);
-		execv("/proc/self/exe", argv);
-		_exit(127);
-	}
-	close(out[1]);
-	close(err[1]);
-	ck_assert_int_eq(read(out[0], &answer, sizeof(answer)), sizeof(answer));
-	n = read(err[0], said, room - 1);
-	said[n > 0 ? n : 0] = '\0';
-	close(out[0]);
-	close(err[0]);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_int_eq(status, 0);
-	return answer;
+	return run_again("MEMHOOK_QUARANTINE", text);
 }
 
 START_TEST(budgets)
 {
 	static const char *const bad[] = { "", "0", "15K", "16385K", "1M", "-1", "many" };
-	char said[512];
+	struct again a = budget("16K");
 	size_t i;
 
-	ck_assert_uint_eq(budget("16K", said, sizeof(said)), 16384);
-	ck_assert_str_eq(said, "");
-	ck_assert_uint_eq(budget("16777216", said, sizeof(said)), 16777216);
-	ck_assert_str_eq(said, "");
+	ck_assert_uint_eq(a.answer, 16384);
+	ck_assert_str_eq(a.said, "");
+	a = budget("16777216");
+	ck_assert_uint_eq(a.answer, 16777216);
+	ck_assert_str_eq(a.said, "");
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		ck_assert_uint_eq(budget(bad[i], said, sizeof(said)), 524288);
-		ck_assert_str_eq(said, "memhook: MEMHOOK_QUARANTINE: not a number of bytes"
-				       " from 16384 to 16777216: it stays at 524288\n");
+		a = budget(bad[i]);
+		ck_assert_uint_eq(a.answer, 524288);
+		ck_assert_str_eq(a.said, "memhook: MEMHOOK_QUARANTINE: not a number of bytes"
+					 " from 16384 to 16777216: it stays at 524288\n");
 	}
 }
 END_TEST
@@ -202,7 +180,7 @@ static int say_budget(void)
 
 	if (churn() > answer)
 		return 1;
-	return write(STDOUT_FILENO, &answer, sizeof(answer)) != sizeof(answer);
+	return answer_with(answer);
 }
 
 int main(int argc, char **argv)
