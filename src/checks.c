@@ -244,8 +244,8 @@ static MH_INLINE void *alloc(size_t size, uint64_t meta, int zero, struct mh_fro
 		after_free(block, block + had);
 	if (zero)
 		memset(block, 0, size);
-	else if (mh_unlikely(!r->end && had != end))
-		mh_fill(block, block + end);
+	else if (had > MH_FILL_MAX / 2) /* where it ends now; its start is filled */
+		mh_fill_tail(block + end);
 	mh_cookie_write(block, mh_cookie_w0(size, owner), key_of(h, meta));
 	dress(block, size, from.caller);
 	if (mh_unlikely(mh_count_alloc(h, row, size, r->weight)))

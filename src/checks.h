@@ -37,7 +37,7 @@ extern MH_HIDDEN enum mh_check mh_check_level;
 #define MH_CANARY_MIN 8
 
 /* Of large blocks only so many bytes are filled and looked at: both ends. */
-#define MH_FILL_MAX 256
+#define MH_FILL_MAX 128
 #define MH_FILL 0xa5
 #define MH_FILL_WORD UINT64_C(0xa5a5a5a5a5a5a5a5)
 

@@ -25,7 +25,7 @@ static MH_INLINE void mh_fill_ends(char *block, char *end, int n)
 {
 	int i;
 
-#pragma GCC unroll 8
+#pragma GCC unroll 4
 	for (i = 0; i < n; i++) {
 		mh_fill_chunk(block + i * (int)sizeof(mh_chunk));
 		mh_fill_chunk(end - (i + 1) * (int)sizeof(mh_chunk));
@@ -45,10 +45,18 @@ static MH_INLINE void mh_fill(char *block, char *end)
 		mh_fill_ends(block, end, 1);
 	else if (n <= 64)
 		mh_fill_ends(block, end, 2);
-	else if (n <= 128)
-		mh_fill_ends(block, end, 4);
 	else
-		mh_fill_ends(block, end, 8);
+		mh_fill_ends(block, end, 4);
+}
+
+/* The end of a large one, whose start is filled already. */
+static MH_INLINE void mh_fill_tail(char *end)
+{
+	int i;
+
+#pragma GCC unroll 4
+	for (i = 0; i < MH_FILL_MAX / 2 / (int)sizeof(mh_chunk); i++)
+		mh_fill_chunk(end - (i + 1) * (int)sizeof(mh_chunk));
 }
 
 static MH_INLINE mh_chunk mh_ends_differ(const char *block, const char *end, int n)
@@ -56,7 +64,7 @@ static MH_INLINE mh_chunk mh_ends_differ(const char *block, const char *end, int
 	mh_chunk differ = { 0 };
 	int i;
 
-#pragma GCC unroll 8
+#pragma GCC unroll 4
 	for (i = 0; i < n; i++) {
 		const char *tail = end - (i + 1) * (int)sizeof(mh_chunk);
 
@@ -75,10 +83,8 @@ static MH_INLINE int mh_is_filled(const char *block, const char *end)
 		differ = mh_ends_differ(block, end, 1);
 	else if (n <= 64)
 		differ = mh_ends_differ(block, end, 2);
-	else if (n <= 128)
-		differ = mh_ends_differ(block, end, 4);
 	else
-		differ = mh_ends_differ(block, end, 8);
+		differ = mh_ends_differ(block, end, 4);
 	return mh_likely(!(differ[0] | differ[1]));
 }
 
