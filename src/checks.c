@@ -217,10 +217,12 @@ static MH_INLINE int is_freed(const struct mh_hot *h, const char *block)
 	const struct mh_cookie *c = mh_cookie(block);
 	uint64_t key = ~(c->w0 ^ c->w1 ^ (uintptr_t)block);
 
-	return mh_likely(key == h->key[0]) || key == h->key[1];
+	return mh_likely((key == h->key[0]) | (key == h->key[1]));
 }
 
-static MH_INLINE void *alloc(size_t size, uint64_t meta, int zero, struct mh_from from)
+/* `ask` is for what is in doubt. */
+static MH_INLINE void *alloc(size_t size, uint64_t meta, int zero, struct mh_from from,
+			     mh_alloc_ask_fn *ask)
 {
 	struct mh_hot *h = mh_hot;
 	uint64_t owner;
@@ -255,14 +257,19 @@ static MH_INLINE void *alloc(size_t size, uint64_t meta, int zero, struct mh_fro
 
 static MH_NOINLINE void *ask_zeroed(size_t size, uint64_t meta, struct mh_from from)
 {
-	return alloc(size, meta, 1, from);
+	return alloc(size, meta, 1, from, ask);
 }
 
 void *mh_check_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
 {
 	if (zero)
 		return ask_zeroed(size, meta, from);
-	return alloc(size, meta, 0, from);
+	return alloc(size, meta, 0, from, ask);
+}
+
+void *mh_check_new(size_t size, uint64_t meta, struct mh_from from)
+{
+	return alloc(size, meta, 0, from, mh_check_alloc);
 }
 
 /* --- frees ------------------------------------------------------------------- */

@@ -71,9 +71,10 @@ int mh_check_start(void); /* 0 or -1: no memory for it */
 
 /*
  * The lean ways, of MH_CHECK_ON alone.  What is in doubt, they leave to block.c:
- * the first by NULL, the others by a sibling call of the functions below them.
+ * the first two by NULL, the others by a sibling call of the functions below them.
  */
 void *mh_check_alloc(size_t size, uint64_t meta, int zero, struct mh_from from);
+void *mh_check_new(size_t size, uint64_t meta, struct mh_from from);
 void *mh_check_ask(size_t size, uint64_t meta, int zero, struct mh_from from);
 void mh_check_free(void *block, uint64_t expected, size_t claimed, const void *caller);
 MH_NOINLINE void *mh_alloc_unsure(size_t size, uint64_t meta, int zero,

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "block.h"
+#include "checks.h"
 #include "diag.h"
 
 #if SIZE_MAX > 0xffffffff && defined(__LP64__)
@@ -79,8 +80,12 @@ static MH_NOINLINE void *new_fresh(size_t size, uint64_t meta, uint64_t owner)
 static MH_COLD void *new_asked(size_t size, uint64_t meta, struct mh_from from,
 			       uintptr_t fp)
 {
-	void *block = mh_alloc_asked(size, meta, 0, from, fp);
+	void *block = NULL;
 
+	if (mh_check_level == MH_CHECK_ON)
+		block = mh_check_new(size, meta, from);
+	if (!block)
+		block = mh_alloc_asked(size, meta, 0, from, fp);
 	return mh_likely(block != NULL) ? block : new_failed(0, size, meta, from);
 }
 
