@@ -103,6 +103,25 @@ uint64_t mh_check_freed(const void *block)
 	return freed(block, (const char *)block + end_of(block));
 }
 
+/* A freed block's cookie, of the two most frequent kinds? */
+static MH_INLINE int is_freed(const struct mh_hot *h, const char *block)
+{
+	const struct mh_cookie *c = mh_cookie(block);
+	uint64_t key = ~(c->w0 ^ c->w1 ^ (uintptr_t)block);
+
+	return mh_likely((key == h->key[0]) | (key == h->key[1]));
+}
+
+void mh_check_leaves(const struct mh_hot *h, const char *block, size_t end)
+{
+	if (mh_unlikely(!is_freed(h, block)))
+		mh_check_freed(block);
+	if (!end)
+		end = end_of(block);
+	if (mh_unlikely(!mh_is_filled(block, block + end)))
+		after_free(block, block + end);
+}
+
 /*
  * A block that was long enough in quarantine: nobody wrote to it, so that it is
  * filled; but for what is more of it now, and the new ends of a large one.
@@ -209,15 +228,6 @@ static MH_NOINLINE void *ask(size_t size, uint64_t meta, int zero, struct mh_fro
 	void *block = mh_check_alloc(size, meta, zero, from);
 
 	return mh_likely(block != NULL) ? block : mh_alloc_unsure(size, meta, zero, from);
-}
-
-/* A freed block's cookie, of the two most frequent kinds? */
-static MH_INLINE int is_freed(const struct mh_hot *h, const char *block)
-{
-	const struct mh_cookie *c = mh_cookie(block);
-	uint64_t key = ~(c->w0 ^ c->w1 ^ (uintptr_t)block);
-
-	return mh_likely((key == h->key[0]) | (key == h->key[1]));
 }
 
 /* `ask` is for what is in doubt. */

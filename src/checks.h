@@ -92,6 +92,8 @@ void mh_check_retire(struct mh_hot *h, void *block, uint64_t meta, size_t size,
 		     const void *caller);
 /* Of a block in quarantine: was it written to?  Does not return then.  Its meta. */
 uint64_t mh_check_freed(const void *block);
+/* The same of one that is filled as far as `end`, or its own end when that is 0. */
+void mh_check_leaves(const struct mh_hot *h, const char *block, size_t end);
 
 /* check-diag.c: where a block came from, and went */
 struct mh_line_out;

@@ -167,7 +167,9 @@ void mh_quarantine_wipe(void)
 static void start_ring(struct mh_ring *r, size_t held, int is_odd)
 {
 	r->slots = slots(held);
-	r->keep = r->slots / 2;
+	r->keep = r->slots / MH_RING_WAIT;
+	if (r->keep < MH_RING_LEAST / 2)
+		r->keep = MH_RING_LEAST / 2;
 	r->end = is_odd || held - MH_CHECK_ROOM > MH_FILL_MAX ?
 			 0 : (uint32_t)(held - MH_CHECK_ROOM);
 	r->weight = is_odd ? 0 : (uint64_t)held << 32;
@@ -214,7 +216,7 @@ static void release_of(struct mh_hot *h, struct mh_ring *r, uint32_t n)
 	while (n--) {
 		char *block = take_first(r);
 
-		mh_check_freed(block);
+		mh_check_leaves(h, block, r->end);
 		mh_backend_free_sized(block - MH_CHECK_ROOM, held);
 	}
 }

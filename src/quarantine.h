@@ -6,8 +6,8 @@
  * Each thread has a ring for each size class of the backend and uses it without
  * a lock; the next thread with its shard goes on with it.  It is a cache at the
  * same time, whose oldest block serves malloc again: looked at and written anew
- * in one visit, not one when it leaves and another when it is wanted.  Half of a
- * ring waits, and the other half is what a program may free at once without
+ * in one visit, not one when it leaves and another when it is wanted.  An
+ * eighth of a ring waits, and the rest is what a program may free at once without
  * troubling the backend.  One rule for each ring, which does not look at the
  * others: the processor guesses it.  What all of them hold is in the thread's
  * tally, in the place of the cache's bytes (cache.h), which is empty.
@@ -32,9 +32,10 @@
 #define MH_QUARANTINE_BYTES (UINT32_C(512) << 10) /* MEMHOOK_QUARANTINE */
 #define MH_QUARANTINE_MIN (UINT32_C(16) << 10)
 #define MH_QUARANTINE_MAX (UINT32_C(16) << 20)
-#define MH_RING_PART 16 /* of that, what one ring has slots for, at least... */
+#define MH_RING_PART 4 /* of that, what one ring has slots for, at least... */
 #define MH_RING_LEAST 8
 #define MH_RING_MOST 8192
+#define MH_RING_WAIT 8 /* of these, what waits before one is served */
 
 /* The shared ring: so many times what a thread's may hold. */
 #define MH_SHARED_TIMES 32
