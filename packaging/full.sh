@@ -24,6 +24,7 @@ if [ "$(cat "$full/commit" 2> /dev/null)" != "$commit" ]; then
 	mkdir -p "$full"
 	echo "$commit" > "$full/commit"
 fi
+rm -f "$full"/*/failed # by an earlier run: tried anew
 result=()
 failed=0
 

@@ -43,13 +43,21 @@ source_for() {
 	echo "$folder"/*.dsc
 }
 
-# built NAME SUITE [OPTION of build.sh]...: prints the folder, built once
+# built NAME SUITE [OPTION of build.sh]...: prints the folder, built once.  A build
+# that failed is not tried again by the next row: its log says why.
 built() {
 	local dsc folder=$full/$1
 
+	if [ -f "$folder/failed" ]; then
+		say "$1 could not be built: $folder/build.log"
+		return 1
+	fi
 	if [ -z "$(find "$folder" -name '*.changes' 2> /dev/null)" ]; then
 		dsc=$(source_for "$2")
-		./build.sh --suite="$2" "$dsc" "$folder" "${@:3}" >&2
+		./build.sh --suite="$2" "$dsc" "$folder" "${@:3}" >&2 || {
+			touch "$folder/failed"
+			return 1
+		}
 	fi
 	echo "$folder"
 }
