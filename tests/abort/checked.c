@@ -237,19 +237,19 @@ START_TEST(blocks_are_filled)
 {
 	memhook_owner o = fresh_owner("filled");
 	memhook_owner was = memhook_enter(o);
-	char *a = malloc(opaque(200)), *b = calloc(1, opaque(200)), *c;
-	int filled = all_are(a, 200, (char)0xa5) && all_are(b, 200, 0);
+	char *a = malloc(opaque(100)), *b = calloc(1, opaque(100)), *c;
+	int filled = all_are(a, 100, (char)0xa5) && all_are(b, 100, 0);
 
-	memset(a, 'x', 200);
-	c = realloc(a, opaque(150));
+	memset(a, 'x', 100);
+	c = realloc(a, opaque(75));
 	memhook_leave(was);
 	ck_assert(filled);
 	ck_assert_ptr_ne(a, c);
-	ck_assert(all_are(a, 200, (char)0xa5) && all_are(c, 150, 'x'));
-	ck_holds(o, 350, 2);
-	ck_assert_uint_eq(malloc_usable_size(c), 150);
+	ck_assert(all_are(a, 100, (char)0xa5) && all_are(c, 75, 'x'));
+	ck_holds(o, 175, 2);
+	ck_assert_uint_eq(malloc_usable_size(c), 75);
 	free(b);
-	ck_assert(all_are(b, 200, (char)0xa5));
+	ck_assert(all_are(b, 100, (char)0xa5));
 	free(c);
 	ck_holds(o, 0, 0);
 }
