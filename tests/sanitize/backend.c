@@ -40,7 +40,7 @@ void *memhook_je_realloc(void *start, size_t size)
 
 void *memhook_je_memalign(size_t align, size_t size)
 {
-	return memalign(align, size);
+	return memalign(align, class_of(size)); /* it goes to a bin, too */
 }
 
 void memhook_je_free(void *start)
