@@ -123,7 +123,7 @@ static void read_by(void)
 }
 
 /* Digits, and K for KiB behind them.  What is too large for a word stays large. */
-int mh_read_bytes(const char *text, uint64_t *bytes)
+static int read_bytes(const char *text, uint64_t *bytes)
 {
 	char *end;
 
@@ -137,22 +137,26 @@ int mh_read_bytes(const char *text, uint64_t *bytes)
 	return *end ? -1 : 0;
 }
 
-static void read_cache(void)
+void mh_read_budget(const char *name, uint32_t least, uint32_t most, uint32_t *budget)
 {
-	const char *cache = secure_getenv("MEMHOOK_CACHE");
+	const char *text = secure_getenv(name);
 	struct mh_line_out o = { .fd = STDERR_FILENO };
 	uint64_t bytes;
 
-	if (!cache)
+	if (!text)
 		return;
-	if (mh_read_bytes(cache, &bytes) == 0 && bytes <= MH_CACHE_ROOM_MAX) {
-		mh_settings.cache_bytes = (uint32_t)bytes;
+	if (read_bytes(text, &bytes) == 0 && bytes >= least && bytes <= most) {
+		*budget = (uint32_t)bytes;
 		return;
 	}
-	mh_put(&o, "memhook: MEMHOOK_CACHE: not a number of bytes from 0 to ");
-	mh_put_dec(&o, MH_CACHE_ROOM_MAX);
+	mh_put(&o, "memhook: ");
+	mh_put(&o, name);
+	mh_put(&o, ": not a number of bytes from ");
+	mh_put_dec(&o, least);
+	mh_put(&o, " to ");
+	mh_put_dec(&o, most);
 	mh_put(&o, ": it stays at ");
-	mh_put_dec(&o, mh_settings.cache_bytes);
+	mh_put_dec(&o, *budget);
 	mh_put(&o, "\n");
 	mh_put_end(&o);
 }
@@ -165,7 +169,7 @@ static void read_settings(void)
 	read_by();
 	mh_check_read();
 	mh_oom_read();
-	read_cache();
+	mh_read_budget("MEMHOOK_CACHE", 0, MH_CACHE_ROOM_MAX, &mh_settings.cache_bytes);
 	if (foreign && strcmp(foreign, "ignore") == 0)
 		mh_settings.foreign_ignore = 1;
 	if (report && strlen(report) < sizeof(mh_settings.report))

@@ -41,7 +41,8 @@ extern char mh_program_path[4096];
 /* First malloc of the process, or of a child without atfork handlers. */
 void mh_process_start(void);
 int mh_is_active(void);
-int mh_read_bytes(const char *text, uint64_t *bytes); /* 0 or -1 */
+/* From the environment; what is no number of bytes in these bounds is named. */
+void mh_read_budget(const char *name, uint32_t least, uint32_t most, uint32_t *budget);
 
 /* replaced.c: another malloc answers where ours was bound */
 extern int mh_replaced;

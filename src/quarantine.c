@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "quarantine.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "account.h"
 #include "backend.h"
-#include "diag.h"
 #include "fill.h"
 #include "process.h"
 #include "ranges.h"
@@ -33,25 +30,7 @@ static size_t map_size;
 
 void mh_quarantine_read(void)
 {
-	const char *text = secure_getenv("MEMHOOK_QUARANTINE");
-	struct mh_line_out o = { .fd = STDERR_FILENO };
-	uint64_t bytes;
-
-	if (!text)
-		return;
-	if (mh_read_bytes(text, &bytes) == 0 && bytes >= MH_QUARANTINE_MIN &&
-	    bytes <= MH_QUARANTINE_MAX) {
-		most = (uint32_t)bytes;
-		return;
-	}
-	mh_put(&o, "memhook: MEMHOOK_QUARANTINE: not a number of bytes from ");
-	mh_put_dec(&o, MH_QUARANTINE_MIN);
-	mh_put(&o, " to ");
-	mh_put_dec(&o, MH_QUARANTINE_MAX);
-	mh_put(&o, ": it stays at ");
-	mh_put_dec(&o, most);
-	mh_put(&o, "\n");
-	mh_put_end(&o);
+	mh_read_budget("MEMHOOK_QUARANTINE", MH_QUARANTINE_MIN, MH_QUARANTINE_MAX, &most);
 }
 
 /* --- layout ------------------------------------------------------------------ */

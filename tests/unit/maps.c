@@ -319,8 +319,8 @@ END_TEST
 static int64_t sum(const struct mh_snapshot *s, const struct mh_bridge *b)
 {
 	return (int64_t)(s->totals.live_bytes + s->process.cookie_bytes) + b->rounding +
-	       b->cached + b->quarantine + b->slack + b->dirty + b->tables + b->unsplit + b->not_resident +
-	       b->memhook + b->stack + b->file + b->shared + b->anonymous + b->other;
+	       b->cached + b->quarantine + b->slack + b->dirty + b->tables + b->unsplit +
+	       b->not_resident + b->memhook + b->stack + b->file + b->shared + b->anonymous + b->other;
 }
 
 /* A heap of 500, 420 of it resident, in a process of 1000. */

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What freed blocks wait in with MEMHOOK_CHECK=on, and for how long. */
-#include <check.h>
 #include <malloc.h>
 #include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
+#include "../common.h"
 #include "again.h"
 #include "checks.h"
 #include "process.h"
@@ -15,13 +13,6 @@
 /* In the middle of a class of which a ring has 16 blocks, and keeps 8. */
 #define SIZE 1600
 #define SLOTS 16
-
-static size_t opaque(size_t n)
-{
-	volatile size_t value = n;
-
-	return value;
-}
 
 static void make(char **blocks, int n)
 {
@@ -185,10 +176,7 @@ static int say_budget(void)
 
 int main(int argc, char **argv)
 {
-	Suite *suite = suite_create("quarantine");
 	TCase *c = tcase_create("quarantine");
-	SRunner *runner;
-	int failed;
 
 	if (!getenv("MEMHOOK_CHECK")) {
 		setenv("MEMHOOK_CHECK", "on", 1);
@@ -201,10 +189,5 @@ int main(int argc, char **argv)
 	tcase_add_test(c, what_waits_is_counted_and_bounded);
 	tcase_add_test(c, blocks_are_filled_whoever_had_them);
 	tcase_add_test(c, budgets);
-	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_case(c);
 }
