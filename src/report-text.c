@@ -270,12 +270,14 @@ static void bridge_line(struct mh_out *o, const char *label, int64_t n)
 	mh_out_str(o, "\n");
 }
 
-/* The greatest few; they add up to the line above them. */
-static void bridge_names(struct mh_out *o, const struct mh_maps_list *l)
+/* A line, and the greatest few of it below, which add up to it. */
+static void bridge_list(struct mh_out *o, const char *label, int64_t n,
+			const struct mh_maps_list *l)
 {
 	uint64_t rest = l->rest_bytes;
 	uint32_t i;
 
+	bridge_line(o, label, n);
 	if (l->used < 2)
 		return;
 	for (i = NAMES_SHOWN; i < l->used; i++)
@@ -316,14 +318,10 @@ static void bridge_rest(struct mh_out *o, const struct mh_maps *m,
 			const struct mh_bridge *b)
 {
 	bridge_line(o, "  stacks", b->stack);
-	bridge_line(o, "  files: code and data", b->file);
-	bridge_names(o, &m->files);
-	if (b->shared) {
-		bridge_line(o, "  shared memory", b->shared);
-		bridge_names(o, &m->shared);
-	}
-	bridge_line(o, "  other anonymous memory", b->anonymous);
-	bridge_names(o, &m->anonymous);
+	bridge_list(o, "  files: code and data", b->file, &m->files);
+	if (b->shared)
+		bridge_list(o, "  shared memory", b->shared, &m->shared);
+	bridge_list(o, "  other anonymous memory", b->anonymous, &m->anonymous);
 }
 
 static void age(struct mh_out *o, const char *what, uint64_t now, uint64_t then)

@@ -190,52 +190,6 @@ static const struct family our_families[] = {
 	  "seconds", GAUGE, MICRO, OURS(took_us) },
 };
 
-static void reserve(struct export_buffer *b, size_t more)
-{
-	if (b->room - b->used >= more && b->data)
-		return;
-	b->room = 2 * b->room + more;
-	b->data = realloc(b->data, b->room);
-	if (!b->data)
-		out_of_memory();
-}
-
-static void put_bytes(struct export_buffer *b, const char *s, size_t n)
-{
-	reserve(b, n + 1);
-	memcpy(b->data + b->used, s, n);
-	b->used += n;
-	b->data[b->used] = '\0';
-}
-
-void export_put(struct export_buffer *b, const char *s)
-{
-	put_bytes(b, s, strlen(s));
-}
-
-/* `before` and the value, quoted; the value is UTF-8 already. */
-void export_put_label(struct export_buffer *b, const char *before, const char *value)
-{
-	export_put(b, before);
-	export_put(b, "\"");
-	for (; *value; value++) {
-		if (*value == '\n')
-			export_put(b, "\\n");
-		else if (*value == '"' || *value == '\\')
-			put_bytes(b, (char[2]){ '\\', *value }, 2);
-		else
-			put_bytes(b, value, 1);
-	}
-	export_put(b, "\"");
-}
-
-void export_put_labels(struct export_buffer *b, const char *labels, const char *before,
-		       const char *value)
-{
-	put_bytes(b, labels, strlen(labels) - 1);
-	export_put_label(b, before, value);
-}
-
 /* At least `least` digits. */
 static void put_digits(struct export_buffer *b, uint64_t n, int least)
 {
@@ -246,7 +200,7 @@ static void put_digits(struct export_buffer *b, uint64_t n, int least)
 		n /= 10;
 		least--;
 	}
-	put_bytes(b, d, (size_t)(digits + sizeof(digits) - d));
+	export_put_bytes(b, d, (size_t)(digits + sizeof(digits) - d));
 }
 
 static void put_value(struct export_buffer *b, uint64_t n, enum form form)

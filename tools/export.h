@@ -69,12 +69,15 @@ void export_read(struct export *e, const struct export_scope *scope);
 void export_free(struct export *e);
 uint64_t export_now_us(void); /* of a clock that never goes back */
 
-/* export-text.c */
+/* export-buffer.c */
+void export_put_bytes(struct export_buffer *b, const char *s, size_t n);
 void export_put(struct export_buffer *b, const char *s);
 void export_put_label(struct export_buffer *b, const char *before, const char *value);
 /* Those that a process has, and one more; the closing brace is still to come. */
 void export_put_labels(struct export_buffer *b, const char *labels, const char *before,
 		       const char *value);
+
+/* export-text.c */
 void export_render(struct export_buffer *b, struct export *e, enum export_format format);
 const char *export_content_type(enum export_format format);
 
