@@ -114,12 +114,11 @@ static inline void give(struct mh_hot *h, struct mh_row *row, size_t size, char 
 int mh_free_aligned(void *block, uint64_t expected, size_t claimed)
 {
 	struct mh_hot *h = mh_hot;
-	struct mh_row *rows = atomic_load_explicit(&h->free_rows, MH_RELAXED);
 	struct mh_cookie *c = mh_cookie(block);
 	uint64_t meta, w0;
 	size_t size, align;
 
-	if ((uintptr_t)block % MH_COOKIE_SIZE || !rows ||
+	if ((uintptr_t)block % MH_COOKIE_SIZE || !mh_frees_are_open(h) ||
 	    (((uintptr_t)block & 4095) < MH_COOKIE_SIZE && !mh_cookie_is_known(c)))
 		return 0;
 	meta = mh_cookie_meta(c, block, mh_secret);
@@ -131,7 +130,7 @@ int mh_free_aligned(void *block, uint64_t expected, size_t claimed)
 	mh_cookie_flip(block);
 	align = (size_t)1 << MH_META_ALIGN(meta);
 	if (mh_aligned_in_run(align, size)) {
-		give(h, &rows[mh_cookie_owner(w0)], size, mh_block_start(block, meta),
+		give(h, &h->rows[mh_cookie_owner(w0)], size, mh_block_start(block, meta),
 		     mh_aligned_held(align, size));
 		return 1;
 	}

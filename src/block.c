@@ -243,7 +243,7 @@ void mh_free_unsure(void *block, uint64_t expected, size_t claimed, const void *
 	if (mh_unlikely(mh_observed())) {
 		mh_observe_free(block, mh_cookie_size(w0), mh_cookie_owner(w0), caller);
 		h = mh_attach(); /* it may have forked */
-	} else if (h && !atomic_load_explicit(&h->free_rows, MH_RELAXED)) {
+	} else if (h && !mh_frees_are_open(h)) {
 		mh_open_frees(h); /* the last observer has gone */
 	}
 	mh_cookie_end(block);

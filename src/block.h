@@ -165,24 +165,18 @@ mh_calloc(size_t size, uint64_t meta, const struct mh_from *told)
 /* `claimed` where the caller of free tells no size. */
 #define MH_ANY_SIZE SIZE_MAX
 
-/*
- * Addresses in the first 16 bytes of a page go the cold way before the
- * cookie is read: the page before may not exist.  NULL is one of them.
- * So does all while there are no `free_rows`: no line yet, or an observer.
- * `told` as above.
- */
+/* `told` as above. */
 static inline __attribute__((always_inline)) void
 mh_free(void *block, uint64_t meta, size_t claimed, const void *told)
 {
 	struct mh_hot *h = mh_hot;
 	struct mh_cookie *c = mh_cookie(block);
-	struct mh_row *rows, *row;
+	struct mh_row *row;
 	struct mh_bin *bin;
 	uint64_t w0;
 	size_t size;
 
-	if (mh_unlikely(((uintptr_t)block & 4095) < MH_COOKIE_SIZE ||
-			!(rows = atomic_load_explicit(&h->free_rows, MH_RELAXED)))) {
+	if (mh_unlikely(mh_free_asks(h, block))) {
 		mh_free_cold(block, meta, claimed,
 			     told ? told : __builtin_return_address(0));
 		return;
@@ -200,7 +194,7 @@ mh_free(void *block, uint64_t meta, size_t claimed, const void *told)
 		return;
 	}
 	bin = mh_bin(mh_cache(h), size);
-	row = &rows[mh_cookie_owner(w0)];
+	row = &h->rows[mh_cookie_owner(w0)];
 	mh_cookie_flip(block);
 	if (mh_likely(mh_bin_push(bin, block))) {
 		if (mh_unlikely(mh_count_free(h, row, size, bin->weight)))

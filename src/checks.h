@@ -2,8 +2,8 @@
 /*
  * Checks beyond the cookie: MEMHOOK_CHECK=on|strict.
  *
- * They take the doors that observers take (watch.h): `current` and `free_rows`
- * are NULL on all threads for ever, so every allocation and free comes to
+ * They take the doors that observers take (watch.h): `current` is NULL and
+ * `free_mask` 0 on all threads for ever, so every allocation and free comes to
  * block.c, and without checks nothing is in their way.  `asked` of a line has
  * what `current` would have.
  *

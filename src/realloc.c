@@ -133,13 +133,12 @@ static inline void *swap_ready(struct mh_hot *h, struct mh_row *row, void *old, 
  */
 static inline void *resize_ready(struct mh_hot *h, void *old, size_t size)
 {
-	struct mh_row *rows = atomic_load_explicit(&h->free_rows, MH_RELAXED);
 	struct mh_bin *bin;
 	void *block = old;
 	uint64_t w0;
 	size_t had;
 
-	if (!rows || ((uintptr_t)old & 4095) < MH_COOKIE_SIZE || size > MH_CACHED_MAX ||
+	if (mh_free_asks(h, old) || size > MH_CACHED_MAX ||
 	    !mh_cookie_is(mh_cookie(old), old, mh_key(h, MH_LIVE_MALLOC)))
 		return NULL;
 	w0 = mh_cookie(old)->w0;
@@ -153,7 +152,7 @@ static inline void *resize_ready(struct mh_hot *h, void *old, size_t size)
 			return NULL;
 		memcpy(block, old, had < size ? had : size);
 	}
-	return swap_ready(h, &rows[mh_cookie_owner(w0)], old, block, size);
+	return swap_ready(h, &h->rows[mh_cookie_owner(w0)], old, block, size);
 }
 
 void *mh_realloc(void *block, size_t size, struct mh_from from)

@@ -205,7 +205,7 @@ static void thread_exit(void *line)
 		mh_thread_owner_leave((uint32_t)((struct mh_line *)h)->home);
 	mh_hot = &no_line;
 	atomic_store_explicit(current_of(h), NULL, MH_RELAXED);
-	atomic_store_explicit(&h->free_rows, NULL, MH_RELAXED);
+	atomic_store_explicit(&h->free_mask, 0, MH_RELAXED);
 	atomic_store_explicit(&h->owner, 0, MH_RELAXED);
 	h->rows = NULL;
 	mh_shard_leave(((struct mh_line *)h)->shard);
@@ -237,10 +237,10 @@ static void trim_if_asked(struct mh_hot *h)
 
 void mh_open_frees(struct mh_hot *h)
 {
-	atomic_store(&h->free_rows, h->rows);
+	atomic_store(&h->free_mask, MH_FREE_MASK);
 	/* After the store: pairs with mh_threads_watch() and mh_threads_trim(). */
 	if (mh_observed() || mh_check_level)
-		atomic_store_explicit(&h->free_rows, NULL, MH_RELAXED);
+		atomic_store_explicit(&h->free_mask, 0, MH_RELAXED);
 	trim_if_asked(h);
 }
 
@@ -326,7 +326,7 @@ void mh_threads_watch(void)
 	atomic_thread_fence(memory_order_seq_cst);
 	for_each_line(h, s) {
 		atomic_store(current_of(h), NULL);
-		atomic_store(&h->free_rows, NULL);
+		atomic_store(&h->free_mask, 0);
 	}
 }
 
@@ -337,7 +337,7 @@ void mh_threads_trim(void)
 
 	atomic_fetch_add(&trims, 1);
 	for_each_line(h, s)
-		atomic_store(&h->free_rows, NULL);
+		atomic_store(&h->free_mask, 0);
 	if (mh_hot->rows)
 		mh_open_frees(mh_hot);
 }

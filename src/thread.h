@@ -24,6 +24,9 @@
 #define mh_likely(x) __builtin_expect(!!(x), 1)
 #define mh_unlikely(x) __builtin_expect(!!(x), 0)
 
+/* Of an address: none of it in the first 16 bytes of a page. */
+#define MH_FREE_MASK ((uintptr_t)4096 - MH_COOKIE_SIZE)
+
 /* In `current`: the owner is found by the call site, in the thread's table. */
 #define MH_BY_CALLER ((struct mh_row *)1)
 
@@ -34,7 +37,7 @@ struct mh_hot {
 	uint64_t key[2];                /* of malloc's and new's cookies: block.h */
 	uint64_t tally;                 /* bytes cached, and not published: cache.h */
 	uint64_t look;                  /* MH_TALLY_LOOK: shorter here than in the code */
-	struct mh_row *_Atomic free_rows; /* `rows`; NULL: frees ask block.c */
+	_Atomic uintptr_t free_mask;    /* MH_FREE_MASK; 0: frees ask block.c */
 };
 
 struct mh_line {
@@ -68,6 +71,23 @@ _Static_assert((sizeof(struct mh_site) & (sizeof(struct mh_site) - 1)) == 0, "a 
 static inline struct mh_cache *mh_cache(struct mh_hot *h)
 {
 	return &((struct mh_line *)h)->cache;
+}
+
+static inline int mh_frees_are_open(const struct mh_hot *h)
+{
+	return atomic_load_explicit(&h->free_mask, memory_order_relaxed) != 0;
+}
+
+/*
+ * Must this be looked at before its cookie is read?  One in the first 16 bytes of
+ * a page, as the page before may not exist: NULL is one of them.  And all while
+ * frees are not open.
+ */
+static inline int mh_free_asks(const struct mh_hot *h, const void *block)
+{
+	uintptr_t mask = atomic_load_explicit(&h->free_mask, memory_order_relaxed);
+
+	return !((uintptr_t)block & mask);
 }
 
 /* Where the table has this call site, if it has it. */
@@ -106,7 +126,7 @@ void mh_open_frees(struct mh_hot *h);
 /* Clear `current` of all threads: they ask again. */
 void mh_threads_ask_again(void);
 
-/* Clear `free_rows`, too: each free asks. */
+/* Clear `free_mask`, too: each free asks. */
 void mh_threads_watch(void);
 
 /*

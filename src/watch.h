@@ -6,7 +6,7 @@
  *
  *   - `current` stays NULL on a thread that charges a limited owner, and on
  *     all threads while there is an observer: block.c sees each allocation;
- *   - `free_rows` is NULL on all threads while there is an observer: free
+ *   - `free_mask` is 0 on all threads while there is an observer: free
  *     turns aside where it would for a thread without a line.  Limits need
  *     not see frees: they read the counters when they must.
  *
