@@ -8,7 +8,6 @@
  * already: those come out of malloc's bins, and go back there.
  */
 #include "charge.h"
-#include "inspect.h"
 
 /* The row to charge, as far as this thread knows without asking. */
 static inline struct mh_row *known_row(struct mh_hot *h, struct mh_from from,
@@ -17,13 +16,13 @@ static inline struct mh_row *known_row(struct mh_hot *h, struct mh_from from,
 	struct mh_row *row = atomic_load_explicit(&h->current, MH_RELAXED);
 	const struct mh_site *site;
 
-	*owner = atomic_load_explicit(&h->owner, MH_RELAXED);
+	*owner = mh_pinned(h);
 	if ((uintptr_t)row > (uintptr_t)MH_BY_CALLER)
 		return row;
 	site = mh_site_outside(h, from, fp);
 	if (!site)
 		return NULL;
-	*owner = site->owner;
+	*owner = mh_cookie_owner(site->owned);
 	return site->row;
 }
 
@@ -107,34 +106,16 @@ static inline void give(struct mh_hot *h, struct mh_row *row, size_t size, char 
 		mh_backend_free_sized(start, held);
 }
 
-/*
- * What free's own few lines do not know, but is right: 1, and it is done.  All
- * that is wrong, and all that could fault, is for others to look at.
- */
-int mh_free_aligned(void *block, uint64_t expected, size_t claimed)
+void mh_free_aligned(struct mh_hot *h, void *block, uint64_t meta, uint64_t w0)
 {
-	struct mh_hot *h = mh_hot;
-	struct mh_cookie *c = mh_cookie(block);
-	uint64_t meta, w0;
-	size_t size, align;
+	size_t align = (size_t)1 << MH_META_ALIGN(meta), size = mh_cookie_size(w0);
+	char *start = mh_block_start(block, meta);
 
-	if ((uintptr_t)block % MH_COOKIE_SIZE || !mh_frees_are_open(h) ||
-	    (((uintptr_t)block & 4095) < MH_COOKIE_SIZE && !mh_cookie_is_known(c)))
-		return 0;
-	meta = mh_cookie_meta(c, block, mh_secret);
-	w0 = c->w0;
-	size = mh_cookie_size(w0);
-	if (((meta ^ expected) & (255 | MH_GUARDED)) || !MH_META_ALIGN(meta) ||
-	    (claimed != MH_ANY_SIZE && claimed != size))
-		return 0;
-	mh_cookie_flip(block);
-	align = (size_t)1 << MH_META_ALIGN(meta);
 	if (mh_aligned_in_run(align, size)) {
-		give(h, &h->rows[mh_cookie_owner(w0)], size, mh_block_start(block, meta),
+		give(h, &h->rows[mh_cookie_owner(w0)], size, start,
 		     mh_aligned_held(align, size));
-		return 1;
+		return;
 	}
 	mh_count_free_any(h, mh_cookie_owner(w0), size);
-	mh_backend_free(mh_block_start(block, meta));
-	return 1;
+	mh_backend_free(start);
 }

@@ -89,7 +89,7 @@ static void *alloc(size_t size, uint64_t meta, int zero, struct mh_from from,
 
 	/* A scope's owner is pinned since then; `current` is NULL while watched. */
 	if (h && mh_scope != MEMHOOK_AUTO)
-		owner = atomic_load_explicit(&h->owner, MH_RELAXED);
+		owner = mh_pinned(h);
 	if (!owner || owner != mh_owner_row(mh_scope) || !mh_watched(owner))
 		owner = mh_owner_now(h, from, fp, size);
 	if (mh_unlikely(mh_watched(owner)))
@@ -116,7 +116,7 @@ static MH_NOINLINE void *ask(size_t size, uint64_t meta, int zero, struct mh_fro
 	site = mh_site_outside(h, from, fp);
 	if (mh_unlikely(!site))
 		return mh_alloc_asked(size, meta, zero, from, fp);
-	return mh_alloc_charged(h, site->row, site->owner, size, meta, zero,
+	return mh_alloc_charged(h, site->row, site->owned, size, meta, zero,
 				zero ? mh_calloc_fresh : mh_alloc_fresh);
 }
 
@@ -141,30 +141,31 @@ void *mh_alloc_asked(size_t size, uint64_t meta, int zero, struct mh_from from,
 	return alloc(size, meta, zero, from, fp);
 }
 
-void *mh_alloc_fresh(size_t size, uint64_t meta, uint64_t owner)
+void *mh_alloc_fresh(size_t size, uint64_t meta, uint64_t w0)
 {
-	return mh_alloc_backend(size, meta, owner, 0);
+	return mh_alloc_backend(size, meta, w0, 0);
 }
 
 /* The same for the kind that is known: shorter. */
-void *mh_malloc_fresh(size_t size, uint64_t meta, uint64_t owner)
+void *mh_malloc_fresh(size_t size, uint64_t meta, uint64_t w0)
 {
 	(void)meta;
-	return mh_alloc_backend(size, MH_LIVE_MALLOC, owner, 0);
+	return mh_alloc_backend(size, MH_LIVE_MALLOC, w0, 0);
 }
 
-void *mh_calloc_fresh(size_t size, uint64_t meta, uint64_t owner)
+void *mh_calloc_fresh(size_t size, uint64_t meta, uint64_t w0)
 {
 	(void)meta;
-	return mh_alloc_backend(size, MH_LIVE_MALLOC, owner, 1);
+	return mh_alloc_backend(size, MH_LIVE_MALLOC, w0, 1);
 }
 
 /* Larger than the bins' blocks, or nothing. */
-void *mh_alloc_large(size_t size, uint64_t meta, uint64_t owner, int zero)
+void *mh_alloc_large(size_t size, uint64_t meta, uint64_t w0, int zero)
 {
 	if (mh_unlikely(size > MH_SIZE_MAX))
 		return no_memory();
-	return make(mh_hot, owner, size, meta, zero, __builtin_return_address(0));
+	return make(mh_hot, mh_cookie_owner(w0), size, meta, zero,
+		    __builtin_return_address(0));
 }
 
 /* A block made without alignment goes back.  The backend keeps errno. */
@@ -195,17 +196,6 @@ void mh_free_publish_full(void *block)
 	uint64_t w0 = mh_cookie(block)->w0;
 
 	mh_publish_free(h, &h->rows[mh_cookie_owner(w0)]);
-	mh_release(block, mh_cookie_size(w0));
-}
-
-/* Verified, and larger than the bins' blocks. */
-void mh_free_large(void *block)
-{
-	struct mh_hot *h = mh_hot;
-	uint64_t w0 = mh_cookie(block)->w0;
-
-	mh_cookie_flip(block);
-	mh_count_free_any(h, mh_cookie_owner(w0), mh_cookie_size(w0));
 	mh_release(block, mh_cookie_size(w0));
 }
 
@@ -251,21 +241,48 @@ void mh_free_unsure(void *block, uint64_t expected, size_t claimed, const void *
 	mh_let_go(h, block, meta, mh_cookie_size(w0), caller);
 }
 
-static MH_COLD void free_other(void *block, uint64_t expected, size_t claimed,
-			       const void *caller)
+/*
+ * What free's own few lines do not know, but is right: large and over-aligned
+ * blocks.  All that is wrong, and all that could fault, is for others to look at.
+ */
+static MH_NOINLINE void free_other(void *block, uint64_t expected, size_t claimed,
+				   const void *caller)
 {
-	if (!mh_free_aligned(block, expected, claimed))
+	struct mh_hot *h = mh_hot;
+	struct mh_cookie *c = mh_cookie(block);
+	uint64_t meta, w0;
+
+	if (mh_unlikely((uintptr_t)block % MH_COOKIE_SIZE || !mh_frees_are_open(h) ||
+			(mh_free_asks(h, block) && !mh_cookie_is_known(c)))) {
 		mh_free_unsure(block, expected, claimed, caller);
+		return;
+	}
+	/* a large one as it should be needs no arithmetic */
+	meta = mh_cookie_is(c, block, mh_key(h, expected)) ? expected :
+							     mh_cookie_meta(c, block, mh_secret);
+	w0 = c->w0;
+	if (mh_unlikely(((meta ^ expected) & (255 | MH_GUARDED)) ||
+			(claimed != MH_ANY_SIZE && claimed != mh_cookie_size(w0)))) {
+		mh_free_unsure(block, expected, claimed, caller);
+		return;
+	}
+	mh_cookie_flip(block);
+	if (MH_META_ALIGN(meta)) {
+		mh_free_aligned(h, block, meta, w0);
+		return;
+	}
+	mh_count_free_any(h, mh_cookie_owner(w0), mh_cookie_size(w0));
+	mh_release(block, mh_cookie_size(w0));
 }
 
 /* NULL is not rare enough to save registers for it. */
-void mh_free_cold(void *block, uint64_t expected, size_t claimed, const void *caller)
+void mh_free_ask(void *block, uint64_t expected, size_t claimed, const void *caller)
 {
 	if (!block)
 		return;
-	if (mh_check_level == MH_CHECK_ON)
+	if (mh_unlikely(mh_check_level == MH_CHECK_ON))
 		mh_check_free(block, expected, claimed, caller);
-	else if (mh_check_level)
+	else if (mh_unlikely(mh_check_level))
 		mh_free_unsure(block, expected, claimed, caller);
 	else
 		free_other(block, expected, claimed, caller);

@@ -26,16 +26,15 @@ static inline __attribute__((always_inline)) uint64_t mh_key(const struct mh_hot
 
 /* block.c */
 MH_NOINLINE void *mh_alloc_ask(size_t size, uint64_t meta, int zero, struct mh_from from);
-MH_NOINLINE void *mh_malloc_fresh(size_t size, uint64_t meta, uint64_t owner);
-MH_NOINLINE void *mh_alloc_fresh(size_t size, uint64_t meta, uint64_t owner);
-MH_NOINLINE void *mh_alloc_large(size_t size, uint64_t meta, uint64_t owner, int zero);
-MH_NOINLINE void *mh_calloc_fresh(size_t size, uint64_t meta, uint64_t owner);
+MH_NOINLINE void *mh_malloc_fresh(size_t size, uint64_t meta, uint64_t w0);
+MH_NOINLINE void *mh_alloc_fresh(size_t size, uint64_t meta, uint64_t w0);
+MH_NOINLINE void *mh_alloc_large(size_t size, uint64_t meta, uint64_t w0, int zero);
+MH_NOINLINE void *mh_calloc_fresh(size_t size, uint64_t meta, uint64_t w0);
 void mh_release(void *block, size_t size);
 MH_COLD void *mh_alloc_publish(void *block, struct mh_row *row);
 MH_COLD void mh_free_publish(struct mh_row *row);
 MH_COLD void mh_free_publish_full(void *block);
-MH_NOINLINE void mh_free_large(void *block);
-MH_COLD void mh_free_cold(void *block, uint64_t meta, size_t claimed, const void *caller);
+MH_NOINLINE void mh_free_ask(void *block, uint64_t meta, size_t claimed, const void *caller);
 void *mh_alloc_asked(size_t size, uint64_t meta, int zero, struct mh_from from,
 		     uintptr_t fp);
 MH_NOINLINE void *mh_realloc(void *block, size_t size, struct mh_from from);
@@ -45,29 +44,33 @@ int mh_move_owner(void *block, uint64_t to);
 /* aligned.c */
 void *mh_alloc_aligned(size_t align, size_t size, uint64_t meta, struct mh_from from,
 		       uintptr_t fp);
-int mh_free_aligned(void *block, uint64_t expected, size_t claimed);
+/* Verified, and flipped. */
+void mh_free_aligned(struct mh_hot *h, void *block, uint64_t meta, uint64_t w0);
 
 /* What malloc ends in when its own few lines are not enough. */
 typedef void *mh_alloc_ask_fn(size_t size, uint64_t meta, int zero, struct mh_from from);
-typedef void *mh_alloc_fresh_fn(size_t size, uint64_t meta, uint64_t owner);
+/* w0 is the owner's part alone where the block is large. */
+typedef void *mh_alloc_fresh_fn(size_t size, uint64_t meta, uint64_t w0);
 
 /* The owner is known: a block from this thread's cache. */
 static inline __attribute__((always_inline)) void *
-mh_alloc_charged(struct mh_hot *h, struct mh_row *row, uint64_t owner, size_t size,
+mh_alloc_charged(struct mh_hot *h, struct mh_row *row, uint64_t owned, size_t size,
 		 uint64_t meta, int zero, mh_alloc_fresh_fn *fresh)
 {
 	struct mh_bin *bin;
+	uint64_t w0;
 	void *block;
 
 	if (mh_unlikely(size > MH_CACHED_MAX))
-		return fresh(size, meta, owner);
-	bin = mh_bin(mh_cache(h), size);
+		return fresh(size, meta, owned);
+	w0 = mh_w0_small(owned, size, mh_bin_of(size));
+	bin = mh_bin_there(mh_cache(h), mh_bin_of(size));
 	block = mh_bin_pop(bin);
 	if (mh_unlikely(!block))
-		return fresh(size, meta, owner);
+		return fresh(size, meta, w0);
 	if (zero)
 		memset(block, 0, size);
-	mh_cookie_write(block, mh_cookie_w0(size, owner), mh_key(h, meta));
+	mh_cookie_write_small(block, w0, mh_key(h, meta));
 	if (mh_unlikely(mh_count_alloc(h, row, size, bin->weight)))
 		return mh_alloc_publish(block, row);
 	return block;
@@ -75,7 +78,7 @@ mh_alloc_charged(struct mh_hot *h, struct mh_row *row, uint64_t owner, size_t si
 
 /* The owner is known, but nothing is cached: straight from the backend. */
 static inline __attribute__((always_inline)) void *
-mh_alloc_backend(size_t size, uint64_t meta, uint64_t owner, int zero)
+mh_alloc_backend(size_t size, uint64_t meta, uint64_t w0, int zero)
 {
 	struct mh_hot *h;
 	struct mh_row *row;
@@ -83,15 +86,15 @@ mh_alloc_backend(size_t size, uint64_t meta, uint64_t owner, int zero)
 	void *block;
 
 	if (mh_unlikely(size - 1 >= MH_CACHED_MAX)) /* nothing, too */
-		return mh_alloc_large(size, meta, owner, zero);
+		return mh_alloc_large(size, meta, w0, zero);
 	start = zero ? mh_backend_calloc(size + MH_COOKIE_SIZE)
 		     : mh_backend_malloc(size + MH_COOKIE_SIZE);
 	if (mh_unlikely(!start))
 		return mh_oom(size, __builtin_return_address(0));
 	h = mh_hot;
 	block = start + MH_COOKIE_SIZE;
-	mh_cookie_write(block, mh_cookie_w0(size, owner), mh_key(h, meta));
-	row = &h->rows[owner];
+	mh_cookie_write_small(block, w0, mh_key(h, meta));
+	row = &h->rows[mh_cookie_owner(w0)];
 	if (mh_unlikely(mh_count_alloc(h, row, size, 0)))
 		return mh_alloc_publish(block, row);
 	return block;
@@ -111,7 +114,7 @@ mh_alloc_hot(size_t size, uint64_t meta, int zero, const struct mh_from *told,
 {
 	struct mh_hot *h = mh_hot;
 	struct mh_row *row = atomic_load_explicit(&h->current, MH_RELAXED);
-	uint64_t owner = atomic_load_explicit(&h->owner, MH_RELAXED);
+	uint64_t owned = atomic_load_explicit(&h->owned, MH_RELAXED);
 
 	if (mh_unlikely((uintptr_t)row <= (uintptr_t)MH_BY_CALLER)) {
 		struct mh_from from = told ? *told : MH_HERE;
@@ -120,9 +123,9 @@ mh_alloc_hot(size_t size, uint64_t meta, int zero, const struct mh_from *told,
 		if (mh_unlikely(!row || site->caller != (uintptr_t)from.caller))
 			return ask(size, meta, zero, from);
 		row = site->row;
-		owner = site->owner;
+		owned = site->owned;
 	}
-	return mh_alloc_charged(h, row, owner, size, meta, zero, fresh);
+	return mh_alloc_charged(h, row, owned, size, meta, zero, fresh);
 }
 
 /*
@@ -170,30 +173,22 @@ static inline __attribute__((always_inline)) void
 mh_free(void *block, uint64_t meta, size_t claimed, const void *told)
 {
 	struct mh_hot *h = mh_hot;
-	struct mh_cookie *c = mh_cookie(block);
+	const struct mh_cookie *c = mh_cookie(block);
 	struct mh_row *row;
 	struct mh_bin *bin;
 	uint64_t w0;
 	size_t size;
 
-	if (mh_unlikely(mh_free_asks(h, block))) {
-		mh_free_cold(block, meta, claimed,
-			     told ? told : __builtin_return_address(0));
+	if (mh_unlikely(mh_free_asks(h, block) ||
+			!mh_cookie_is_small(c, block, mh_key(h, meta)) ||
+			(claimed != MH_ANY_SIZE && claimed != mh_w0_size(c->w0)))) {
+		mh_free_ask(block, meta, claimed,
+			    told ? told : __builtin_return_address(0));
 		return;
 	}
 	w0 = c->w0;
-	size = mh_cookie_size(w0);
-	if (mh_unlikely(!mh_cookie_is(c, block, mh_key(h, meta)) ||
-			(claimed != MH_ANY_SIZE && claimed != size))) {
-		mh_free_cold(block, meta, claimed,
-			     told ? told : __builtin_return_address(0));
-		return;
-	}
-	if (mh_unlikely(size > MH_CACHED_MAX)) {
-		mh_free_large(block);
-		return;
-	}
-	bin = mh_bin(mh_cache(h), size);
+	size = mh_w0_size(w0);
+	bin = mh_bin_there(mh_cache(h), mh_w0_bin(w0));
 	row = &h->rows[mh_cookie_owner(w0)];
 	mh_cookie_flip(block);
 	if (mh_likely(mh_bin_push(bin, block))) {

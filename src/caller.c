@@ -98,7 +98,7 @@ static int recall(struct mh_site *site, uintptr_t caller, uint64_t now)
 
 	if (then != now || check != check_of(caller, now, owner, step))
 		return 0;
-	site->owner = owner;
+	site->owned = owner;
 	memcpy(&site->step, &step, sizeof(step));
 	return 1;
 }
@@ -110,10 +110,10 @@ static void remember(const struct mh_site *site, uint64_t now)
 
 	memcpy(&step, &site->step, sizeof(step));
 	/* relaxed: as in recall() */
-	atomic_store_explicit(&s->check, check_of(site->caller, now, site->owner, step),
+	atomic_store_explicit(&s->check, check_of(site->caller, now, site->owned, step),
 			      MH_RELAXED);
 	atomic_store_explicit(&s->generation, now, MH_RELAXED);
-	atomic_store_explicit(&s->owner, site->owner, MH_RELAXED);
+	atomic_store_explicit(&s->owner, site->owned, MH_RELAXED);
 	atomic_store_explicit(&s->step, step, MH_RELAXED);
 }
 
@@ -166,15 +166,16 @@ static MH_COLD int resolve(struct mh_site *site)
 
 	/* One back: a call may be the last instruction of an object. */
 	if (_dl_find_object((char *)site->caller - 1, &found)) {
-		site->owner = no_library_owner();
+		site->owned = mh_w0_owned(no_library_owner());
 		return 0;
 	}
 	object = mh_object_of(&found);
 	if (mh_object_is_through(object))
 		site->step = mh_frame_rule((void *)site->caller, &found);
-	site->owner = mh_settings.by == MH_BY_SITE
-			      ? site_owner(object, site->caller - found.dlfo_link_map->l_addr)
-			      : mh_object_owner(object);
+	site->owned = mh_w0_owned(
+		mh_settings.by == MH_BY_SITE
+			? site_owner(object, site->caller - found.dlfo_link_map->l_addr)
+			: mh_object_owner(object));
 	return 1;
 }
 
@@ -208,7 +209,7 @@ static const struct mh_site *look_up(struct mh_hot *h, const void *caller, uint6
 	}
 	if (!site || !keep)
 		return own;
-	own->row = &h->rows[own->owner];
+	own->row = &h->rows[mh_cookie_owner(own->owned)];
 	*site = *own;
 	if (site->step.kind != MH_STEP_NONE)
 		site->caller = mh_site_through(caller);
@@ -241,9 +242,9 @@ uint64_t mh_caller_owner(struct mh_hot *h, struct mh_from from, uintptr_t fp,
 		const struct mh_site *site = look_up(h, frame.caller, now, &own);
 
 		if (site->step.kind == MH_STEP_NONE)
-			return site->owner;
+			return mh_cookie_owner(site->owned);
 		if (depth == 0)
-			direct = site->owner;
+			direct = mh_cookie_owner(site->owned);
 		if (mh_unlikely(mh_settings.check_frames))
 			mh_frame_check(from.caller, depth, frame.caller);
 		if (!mh_frame_up(&frame, site->step))

@@ -59,8 +59,8 @@ struct mh_step {
 /* One entry of a thread's table: call site -> owner.  32 bytes with any pointers. */
 struct mh_site {
 	_Alignas(8) uintptr_t caller;    /* 0: empty; mh_site_through() */
-	_Alignas(8) struct mh_row *row;  /* of `owner` */
-	uint64_t owner;
+	_Alignas(8) struct mh_row *row;  /* of the owner */
+	uint64_t owned;                  /* mh_w0_owned() of it */
 	struct mh_step step;
 };
 

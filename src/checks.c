@@ -157,20 +157,20 @@ void *mh_check_make(struct mh_hot *h, size_t size, uint64_t meta, int zero,
 	return block;
 }
 
-/* The owner, as mh_alloc_hot() has it, or NULL. */
+/* The owner's row and part of w0, as mh_alloc_hot() has them, or NULL. */
 static MH_INLINE struct mh_row *charged(struct mh_hot *h, struct mh_from from,
-				     uint64_t *owner)
+				     uint64_t *owned)
 {
 	struct mh_row *row = atomic_load_explicit(&((struct mh_line *)h)->asked,
 						  MH_RELAXED);
 	const struct mh_site *site;
 
 	if (row != MH_BY_CALLER) {
-		*owner = atomic_load_explicit(&h->owner, MH_RELAXED);
+		*owned = atomic_load_explicit(&h->owned, MH_RELAXED);
 		return row;
 	}
 	site = mh_site(h, from.caller);
-	*owner = site->owner;
+	*owned = site->owned;
 	return site->caller == (uintptr_t)from.caller ? site->row : NULL;
 }
 
@@ -184,8 +184,8 @@ static MH_INLINE uint64_t key_of(const struct mh_hot *h, uint64_t meta)
 void *mh_check_alloc(size_t size, uint64_t meta, int zero, struct mh_from from)
 {
 	struct mh_hot *h = mh_hot;
-	uint64_t owner = 0;
-	struct mh_row *row = charged(h, from, &owner);
+	uint64_t owned = 0;
+	struct mh_row *row = charged(h, from, &owned);
 	char *block;
 
 	if (!row || size - 1 >= MH_SIZE_MAX)
@@ -193,8 +193,8 @@ void *mh_check_alloc(size_t size, uint64_t meta, int zero, struct mh_from from)
 	block = mh_check_make(h, size, meta, zero, from.caller);
 	if (mh_unlikely(!block))
 		return NULL;
-	mh_cookie_write(block, mh_cookie_w0(size, owner), key_of(h, meta));
-	mh_count_alloc_any(h, owner, size);
+	mh_cookie_write(block, mh_cookie_w0(size, mh_cookie_owner(owned)), key_of(h, meta));
+	mh_count_alloc_any(h, mh_cookie_owner(owned), size);
 	return block;
 }
 
@@ -206,7 +206,7 @@ static MH_COLD void *publish(void *block, struct mh_row *row)
 
 /* The owner is known, but there is nothing to be served. */
 static MH_NOINLINE void *fresh(size_t size, uint64_t meta, struct mh_row *row,
-			       uint64_t owner, struct mh_from from)
+			       uint64_t owned, struct mh_from from)
 {
 	size_t end = mh_check_end(size);
 	char *block = mh_backend_malloc(MH_CHECK_ROOM + size + MH_CANARY_MIN);
@@ -216,7 +216,7 @@ static MH_NOINLINE void *fresh(size_t size, uint64_t meta, struct mh_row *row,
 		return mh_alloc_unsure(size, meta, 0, from);
 	block += MH_CHECK_ROOM;
 	mh_fill(block, block + end);
-	mh_cookie_write(block, mh_cookie_w0(size, owner), key_of(h, meta));
+	mh_cookie_write_small(block, mh_w0_small(owned, size, 0), key_of(h, meta));
 	dress(block, size, from.caller);
 	if (mh_unlikely(mh_count_alloc(h, row, size, 0)))
 		return publish(block, row);
@@ -235,8 +235,8 @@ static MH_INLINE void *alloc(size_t size, uint64_t meta, int zero, struct mh_fro
 			     mh_alloc_ask_fn *ask)
 {
 	struct mh_hot *h = mh_hot;
-	uint64_t owner;
-	struct mh_row *row = charged(h, from, &owner);
+	uint64_t owned;
+	struct mh_row *row = charged(h, from, &owned);
 	size_t end = mh_check_end(size), had;
 	struct mh_ring *r;
 	char *block;
@@ -246,19 +246,19 @@ static MH_INLINE void *alloc(size_t size, uint64_t meta, int zero, struct mh_fro
 	r = mh_ring(mh_quarantine(h), end);
 	if (mh_unlikely(!mh_ring_serves(r)))
 		return zero ? ask(size, meta, zero, from) :
-			      fresh(size, meta, row, owner, from);
+			      fresh(size, meta, row, owned, from);
 	block = mh_ring_first(r);
 	if (mh_unlikely(!is_freed(h, block)))
 		return ask(size, meta, zero, from);
 	r->first++;
-	had = mh_ring_end(r, end_of(block));
+	had = mh_ring_end(r, mh_check_end(mh_w0_size(mh_cookie(block)->w0)));
 	if (mh_unlikely(!mh_is_filled(block, block + had)))
 		after_free(block, block + had);
 	if (zero)
 		memset(block, 0, size);
 	else if (had > MH_FILL_MAX / 2) /* where it ends now; its start is filled */
 		mh_fill_tail(block + end);
-	mh_cookie_write(block, mh_cookie_w0(size, owner), key_of(h, meta));
+	mh_cookie_write_small(block, mh_w0_small(owned, size, 0), key_of(h, meta));
 	dress(block, size, from.caller);
 	if (mh_unlikely(mh_count_alloc(h, row, size, r->weight)))
 		return publish(block, row);
@@ -313,15 +313,23 @@ void mh_check_retire(struct mh_hot *h, void *block, uint64_t meta, size_t size,
 	mh_quarantine_put(h, block, meta, mh_check_end(size));
 }
 
-/* Verified, and its cookie as it was: what the lean way has no room for. */
-static MH_NOINLINE void free_large(char *block, const void *caller)
+/* What the lean way has no room for, or anything is in doubt. */
+static MH_NOINLINE void free_other(char *block, uint64_t expected, size_t claimed,
+				   const void *caller)
 {
 	struct mh_hot *h = mh_hot;
 	uint64_t w0 = mh_cookie(block)->w0;
+	size_t size = mh_cookie_size(w0);
 
+	if (!mh_cookie_is(mh_cookie(block), block, key_of(h, expected)) ||
+	    size <= MH_RINGED_MAX || (claimed != MH_ANY_SIZE && claimed != size) ||
+	    !mh_canary_is_whole(block, size, block + mh_check_end(size))) {
+		mh_free_unsure(block, expected, claimed, caller);
+		return;
+	}
 	mh_cookie_flip(block);
-	mh_count_free_any(h, mh_cookie_owner(w0), mh_cookie_size(w0));
-	mh_check_retire(h, block, MH_LIVE_MALLOC, mh_cookie_size(w0), caller);
+	mh_count_free_any(h, mh_cookie_owner(w0), size);
+	mh_check_retire(h, block, MH_LIVE_MALLOC, size, caller);
 }
 
 /* Its ring is full, or all of the thread's. */
@@ -358,16 +366,12 @@ void mh_check_free(void *block, uint64_t expected, size_t claimed, const void *c
 		mh_free_unsure(block, expected, claimed, caller);
 		return;
 	}
-	size = mh_cookie_size(c->w0);
+	size = mh_w0_size(c->w0);
 	end = mh_check_end(size);
-	if (mh_unlikely(!mh_cookie_is(c, block, key_of(h, expected)) ||
-			(claimed != MH_ANY_SIZE && claimed != size) ||
+	if (mh_unlikely(!mh_cookie_is_small(c, block, key_of(h, expected)) ||
+			size > MH_RINGED_MAX || (claimed != MH_ANY_SIZE && claimed != size) ||
 			!mh_canary_is_whole(block, size, (char *)block + end))) {
-		mh_free_unsure(block, expected, claimed, caller);
-		return;
-	}
-	if (mh_unlikely(size > MH_RINGED_MAX)) {
-		free_large(block, caller);
+		free_other(block, expected, claimed, caller);
 		return;
 	}
 	row = &h->rows[mh_cookie_owner(c->w0)];

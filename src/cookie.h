@@ -3,8 +3,13 @@
  * The cookie: 16 bytes directly in front of every block that the program
  * holds.
  *
- *     w0   requested size (44 bits) | row of the owner (20 bits)
+ *     w0   row of the owner (20 bits) | 0 ... | bin (16) | requested size (16)
+ *          row of the owner (20 bits) | 1 | requested size (43): a large block
  *     w1   w0 ^ address ^ secret ^ meta * MH_MIX, and its complement once freed
+ *
+ * Small blocks are those that have bins (bins.h), so that free finds in w0 all that
+ * it has to know of one.  In w1 of a large block there is a mark besides: the one
+ * compare of the hot path, which reads w0 as that of a small block, fails with it.
  *
  * meta (16 bits) says how the block was made and its alignment; the start of
  * the backend's block follows from that.  No field is believed before w1 was
@@ -22,6 +27,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bins.h"
+
 struct mh_cookie {
 	uint64_t w0;
 	uint64_t w1;
@@ -29,11 +36,20 @@ struct mh_cookie {
 
 #define MH_COOKIE_SIZE 16
 #define MH_OWNER_BITS 20
-#define MH_OWNER_MASK ((UINT64_C(1) << MH_OWNER_BITS) - 1)
+#define MH_OWNER_SHIFT (64 - MH_OWNER_BITS)
+#define MH_LARGE (UINT64_C(1) << (MH_OWNER_SHIFT - 1))
+
+/* Without that bit: so no two w0 make the same w1. */
+#define MH_LARGE_MARK UINT64_C(0x517cc1b727220a95)
+_Static_assert(!(MH_LARGE_MARK & MH_LARGE), "large blocks differ in two bits at least");
+
+/* The greatest request that has a bin. */
+#define MH_CACHED_MAX (MH_HELD_MAX - MH_COOKIE_SIZE)
+_Static_assert(MH_CACHED_MAX <= UINT16_MAX && MH_BIN_AT(MH_BINS) <= UINT16_MAX, "16 bits");
 
 /* Greatest size a cookie can tell, and room left for cookie and padding. */
 #if SIZE_MAX > 0xffffffff
-#define MH_SIZE_MAX (((size_t)1 << 44) - 1)
+#define MH_SIZE_MAX ((size_t)MH_LARGE - 1)
 #else
 #define MH_SIZE_MAX ((size_t)PTRDIFF_MAX - 4096)
 #endif
@@ -71,11 +87,16 @@ static inline uint64_t mh_cookie_key(uint64_t live_meta, uint64_t secret)
 	return secret ^ live_meta * MH_MIX;
 }
 
+static inline uint64_t mh_cookie_marked(uint64_t w0)
+{
+	return w0 & MH_LARGE ? w0 ^ MH_LARGE_MARK : w0;
+}
+
 static inline void mh_cookie_put(struct mh_cookie *c, const void *block, uint64_t w0,
 				 uint64_t key)
 {
 	c->w0 = w0;
-	c->w1 = w0 ^ (uintptr_t)block ^ key;
+	c->w1 = mh_cookie_marked(w0) ^ (uintptr_t)block ^ key;
 }
 
 static inline void mh_cookie_write(void *block, uint64_t w0, uint64_t key)
@@ -83,8 +104,30 @@ static inline void mh_cookie_write(void *block, uint64_t w0, uint64_t key)
 	mh_cookie_put(mh_cookie(block), block, w0, key);
 }
 
+/* The same where w0 is of mh_w0_small(). */
+static inline void mh_cookie_write_small(void *block, uint64_t w0, uint64_t key)
+{
+	struct mh_cookie *c = mh_cookie(block);
+
+	c->w0 = w0;
+	c->w1 = w0 ^ (uintptr_t)block ^ key;
+}
+
+/* The key of a live block's cookie; the complement of a freed one's. */
+static inline uint64_t mh_cookie_mix(const struct mh_cookie *c, const void *block)
+{
+	return mh_cookie_marked(c->w0) ^ c->w1 ^ (uintptr_t)block;
+}
+
 /* A live block's, of this key? */
 static inline int mh_cookie_is(const struct mh_cookie *c, const void *block, uint64_t key)
+{
+	return mh_cookie_mix(c, block) == key;
+}
+
+/* The same, but of a small block alone. */
+static inline int mh_cookie_is_small(const struct mh_cookie *c, const void *block,
+				     uint64_t key)
 {
 	return (c->w0 ^ c->w1 ^ (uintptr_t)block ^ key) == 0;
 }
@@ -93,7 +136,7 @@ static inline int mh_cookie_is(const struct mh_cookie *c, const void *block, uin
 static inline uint64_t mh_cookie_meta(const struct mh_cookie *c, const void *block,
 				      uint64_t secret)
 {
-	uint64_t mix = c->w0 ^ c->w1 ^ (uintptr_t)block ^ secret;
+	uint64_t mix = mh_cookie_mix(c, block) ^ secret;
 	uint64_t live = mix * MH_MIX_INVERSE, freed = ~mix * MH_MIX_INVERSE;
 
 	if (!(live >> 16) && MH_META_STATE(live) == MH_LIVE)
@@ -116,17 +159,47 @@ static inline void mh_cookie_flip(void *block)
 
 static inline size_t mh_cookie_size(uint64_t w0)
 {
-	return (size_t)(w0 >> MH_OWNER_BITS);
+	return (size_t)(w0 & (w0 & MH_LARGE ? MH_LARGE - 1 : UINT16_MAX));
 }
 
 static inline uint32_t mh_cookie_owner(uint64_t w0)
 {
-	return (uint32_t)(w0 & MH_OWNER_MASK);
+	return (uint32_t)(w0 >> MH_OWNER_SHIFT);
+}
+
+/* Of a small block. */
+static inline size_t mh_w0_size(uint64_t w0)
+{
+	return (uint16_t)w0;
+}
+
+static inline uint32_t mh_w0_bin(uint64_t w0)
+{
+	return (uint32_t)w0 >> 16;
+}
+
+/* The bin of a request of at most MH_CACHED_MAX, in bytes from the first one. */
+static inline uint32_t mh_bin_of(size_t size)
+{
+	return mh_bin_at[(size + MH_COOKIE_SIZE + 15) >> 4];
+}
+
+/* What w0 is made of: the owner's part, ready-made in struct mh_hot, and the rest. */
+static inline uint64_t mh_w0_owned(uint64_t owner)
+{
+	return owner << MH_OWNER_SHIFT;
+}
+
+static inline uint64_t mh_w0_small(uint64_t owned, size_t size, uint32_t bin)
+{
+	return owned + (((uint64_t)bin << 16) + size);
 }
 
 static inline uint64_t mh_cookie_w0(size_t size, uint64_t owner)
 {
-	return (uint64_t)size << MH_OWNER_BITS | owner;
+	if (size > MH_CACHED_MAX)
+		return mh_w0_owned(owner) | MH_LARGE | size;
+	return mh_w0_small(mh_w0_owned(owner), size, mh_bin_of(size));
 }
 
 /* Where the backend's block begins. */

@@ -98,7 +98,7 @@ static MH_NOINLINE void *new_ask(size_t size, uint64_t meta, int zero, struct mh
 	(void)zero;
 	if (mh_unlikely(!site))
 		return new_asked(size, meta, from, fp);
-	return mh_alloc_charged(h, site->row, site->owner, size, meta, 0, new_fresh);
+	return mh_alloc_charged(h, site->row, site->owned, size, meta, 0, new_fresh);
 }
 
 static inline __attribute__((always_inline)) void *new_plain(size_t size, uint64_t meta)

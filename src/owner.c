@@ -275,7 +275,7 @@ void memhook_set_resolver(memhook_owner (*resolve)(void *), void *arg)
 }
 
 /*
- * What the resolver answered stays pinned in h->owner while it is charged.
+ * What the resolver answered stays pinned in h->owned while it is charged.
  * MH_ASK_ON where it leaves the answer to the automatic kind.
  */
 #define MH_ASK_ON UINT64_MAX
@@ -293,14 +293,14 @@ static uint64_t resolve(struct mh_hot *h, memhook_owner (*ask)(void *))
 	if (owner == MEMHOOK_AUTO)
 		return MH_ASK_ON;
 	row = mh_owner_row(owner);
-	if (owner == *last && atomic_load_explicit(&h->owner, MH_RELAXED) == row &&
+	if (owner == *last && mh_pinned(h) == row &&
 	    mh_owner_current(owner))
 		return row;
-	atomic_store(&h->owner, row); /* before the check: mh_apply_scope() */
+	atomic_store(&h->owned, mh_w0_owned(row)); /* before the check: mh_apply_scope() */
 	*last = owner;
 	if (mh_owner_current(owner))
 		return row;
-	atomic_store(&h->owner, 0);
+	atomic_store(&h->owned, 0);
 	return MH_NOBODY;
 }
 
@@ -326,7 +326,7 @@ uint64_t mh_owner_now(struct mh_hot *h, struct mh_from from, uintptr_t fp, uint6
 	if (mh_scope == MEMHOOK_AUTO && mh_by_caller())
 		owner = mh_caller_owner(h, from, fp, size);
 	mh_apply_scope(h);
-	return owner != MH_ASK_ON ? owner : atomic_load_explicit(&h->owner, MH_RELAXED);
+	return owner != MH_ASK_ON ? owner : mh_pinned(h);
 }
 
 memhook_owner memhook_enter(memhook_owner owner)

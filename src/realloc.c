@@ -139,11 +139,11 @@ static inline void *resize_ready(struct mh_hot *h, void *old, size_t size)
 	size_t had;
 
 	if (mh_free_asks(h, old) || size > MH_CACHED_MAX ||
-	    !mh_cookie_is(mh_cookie(old), old, mh_key(h, MH_LIVE_MALLOC)))
+	    !mh_cookie_is_small(mh_cookie(old), old, mh_key(h, MH_LIVE_MALLOC)))
 		return NULL;
 	w0 = mh_cookie(old)->w0;
-	had = mh_cookie_size(w0);
-	if (had > MH_CACHED_MAX || mh_watched(mh_cookie_owner(w0)))
+	had = mh_w0_size(w0);
+	if (mh_watched(mh_cookie_owner(w0)))
 		return NULL;
 	bin = mh_bin(mh_cache(h), size);
 	if (bin != mh_bin(mh_cache(h), had)) {

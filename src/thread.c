@@ -156,7 +156,7 @@ static struct mh_hot *attach(void)
 	mh_open_frees(h);
 	/* A forked child is inside its parent's scope: also if that was retired. */
 	if (mh_scope != MEMHOOK_AUTO && mh_owner_row(mh_scope) < mh_area->owners_max)
-		atomic_store(&h->owner, mh_owner_row(mh_scope));
+		atomic_store(&h->owned, mh_w0_owned(mh_owner_row(mh_scope)));
 	mh_apply_scope(h);
 	/* Last: it may call calloc, which finds us attached. */
 	if (have_exit_key)
@@ -206,7 +206,7 @@ static void thread_exit(void *line)
 	mh_hot = &no_line;
 	atomic_store_explicit(current_of(h), NULL, MH_RELAXED);
 	atomic_store_explicit(&h->free_mask, 0, MH_RELAXED);
-	atomic_store_explicit(&h->owner, 0, MH_RELAXED);
+	atomic_store_explicit(&h->owned, 0, MH_RELAXED);
 	h->rows = NULL;
 	mh_shard_leave(((struct mh_line *)h)->shard);
 }
@@ -254,7 +254,7 @@ static void apply_automatic(struct mh_hot *h)
 	struct mh_row *_Atomic *current = current_of(h);
 	int by_caller = mh_by_caller();
 
-	atomic_store_explicit(&h->owner, home, MH_RELAXED);
+	atomic_store_explicit(&h->owned, mh_w0_owned(home), MH_RELAXED);
 	atomic_store(current, by_caller ? MH_BY_CALLER : &h->rows[home]);
 	if (mh_owner_has_resolver() || mh_settings.check_frames || mh_observed() ||
 	    (by_caller && !mh_caller_is_current(h)))
@@ -278,9 +278,9 @@ int mh_apply_scope(struct mh_hot *h)
 		row = mh_owner_row(scope);
 		if (row >= mh_area->owners_max)
 			row = 0;
-		was = atomic_load_explicit(&h->owner, MH_RELAXED);
+		was = mh_pinned(h);
 		atomic_store_explicit(current, &h->rows[row], MH_RELAXED);
-		atomic_store_explicit(&h->owner, row, MH_RELAXED);
+		atomic_store_explicit(&h->owned, mh_w0_owned(row), MH_RELAXED);
 		atomic_thread_fence(memory_order_seq_cst);
 		/* Retired since it was entered: pinned, and charged till the end. */
 		if (!mh_owner_current(scope) &&
@@ -288,7 +288,7 @@ int mh_apply_scope(struct mh_hot *h)
 			row = 0;
 			stale = 1;
 			atomic_store(current, &h->rows[row]);
-			atomic_store(&h->owner, row);
+			atomic_store(&h->owned, mh_w0_owned(row));
 		}
 		if (mh_watched(row))
 			atomic_store_explicit(current, NULL, MH_RELAXED);
@@ -359,7 +359,7 @@ int mh_threads_use(uint64_t row)
 	uint32_t s;
 
 	for_each_line(h, s)
-		if (atomic_load(&h->owner) == row)
+		if (mh_cookie_owner(atomic_load(&h->owned)) == row)
 			return 1;
 	return 0;
 }

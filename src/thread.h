@@ -31,9 +31,9 @@
 #define MH_BY_CALLER ((struct mh_row *)1)
 
 struct mh_hot {
-	struct mh_row *_Atomic current; /* row of `owner`, or that; NULL: ask block.c */
+	struct mh_row *_Atomic current; /* the owner's row, or that; NULL: ask block.c */
 	struct mh_row *rows;            /* this thread's shard; NULL: none yet */
-	_Atomic uint64_t owner;         /* number of `current`; pinned while here */
+	_Atomic uint64_t owned;         /* mh_w0_owned() of `current`; pinned while here */
 	uint64_t key[2];                /* of malloc's and new's cookies: block.h */
 	uint64_t tally;                 /* bytes cached, and not published: cache.h */
 	uint64_t look;                  /* MH_TALLY_LOOK: shorter here than in the code */
@@ -71,6 +71,11 @@ _Static_assert((sizeof(struct mh_site) & (sizeof(struct mh_site) - 1)) == 0, "a 
 static inline struct mh_cache *mh_cache(struct mh_hot *h)
 {
 	return &((struct mh_line *)h)->cache;
+}
+
+static inline uint64_t mh_pinned(const struct mh_hot *h)
+{
+	return mh_cookie_owner(atomic_load_explicit(&h->owned, memory_order_relaxed));
 }
 
 static inline int mh_frees_are_open(const struct mh_hot *h)

@@ -20,6 +20,8 @@ MAGIC = b"memhook\0"
 AREA_MAGIC = 0x3161726168656D6D
 MASK = (1 << 64) - 1
 MIX_INVERSE = 0xF1DE83E19937733D
+LARGE = 1 << 43  # in w0; w1 has a mark then
+LARGE_MARK = 0x517CC1B727220A95
 COOKIE = 16
 LIVE, FREED = 1, 2
 NOBODY = 0
@@ -185,14 +187,15 @@ class Process:
 
     def cookie(self, at, w0, w1, where=None):
         """The block at this address, if these two words are its cookie."""
-        mix = w0 ^ w1 ^ at ^ self.secret
+        mix = w0 ^ w1 ^ at ^ self.secret ^ (LARGE_MARK if w0 & LARGE else 0)
         for state, mix in ((LIVE, mix), (FREED, ~mix)):
             meta = mix * MIX_INVERSE & MASK
             if not meta >> 16 and meta >> 4 & 15 == LIVE:
                 break
         else:
             return None
-        return Block(at, w0 >> 20, w0 & (1 << 20) - 1, state, meta & 15,
+        size = w0 & (LARGE - 1 if w0 & LARGE else 0xFFFF)
+        return Block(at, size, w0 >> 44, state, meta & 15,
                      1 << (meta >> 8 & 63) if meta >> 8 & 63 else COOKIE, w0, w1,
                      where or at - COOKIE)
 

@@ -28,6 +28,8 @@ static uint64_t proved;
 		proved++;                                                     \
 	} while (0)
 #endif
+#define OWNER_MASK ((UINT64_C(1) << MH_OWNER_BITS) - 1)
+
 /* The widest alignment that leaves room for a size: see mh_alloc_aligned(). */
 #define ALIGN_MAX (sizeof(size_t) * 8 - 2)
 
@@ -59,12 +61,30 @@ static uint64_t live_meta_of(uint64_t n)
 /* What goes into w0 comes out of it. */
 PROPERTY size_and_owner_come_back(uint64_t size, uint64_t owner)
 {
-	uint64_t w0 = mh_cookie_w0((size_t)size, owner & MH_OWNER_MASK);
+	uint64_t w0 = mh_cookie_w0((size_t)size, owner & OWNER_MASK);
 
 	if (!is_size(size))
 		return;
 	PROVE(mh_cookie_size(w0) == (size_t)size);
-	PROVE(mh_cookie_owner(w0) == (owner & MH_OWNER_MASK));
+	PROVE(mh_cookie_owner(w0) == (owner & OWNER_MASK));
+	PROVE(!(w0 & MH_LARGE) == (size <= MH_CACHED_MAX));
+	if (w0 & MH_LARGE)
+		return;
+	PROVE(mh_w0_size(w0) == (size_t)size);
+	PROVE(mh_w0_bin(w0) == mh_bin_of((size_t)size));
+}
+
+/* The compare of the hot path takes small blocks, and those alone. */
+PROPERTY large_blocks_are_told_apart(uint64_t w0, uint64_t at, uint64_t key)
+{
+	void *block = (void *)(uintptr_t)at;
+	struct mh_cookie c;
+
+	if (!is_block(at))
+		return;
+	mh_cookie_put(&c, block, w0, key);
+	PROVE(mh_cookie_is(&c, block, key));
+	PROVE(mh_cookie_is_small(&c, block, key) == !(w0 & MH_LARGE));
 }
 
 /* What goes into meta comes out of it, and all of it is 16 bits wide. */
@@ -83,10 +103,11 @@ PROPERTY a_cookie_is_read(uint64_t w0, uint64_t at, uint64_t secret, uint64_t n)
 {
 	const void *block = (void *)(uintptr_t)at;
 	uint64_t live = live_meta_of(n), key = mh_cookie_key(live, secret);
-	struct mh_cookie c = { w0, w0 ^ at ^ key };
+	struct mh_cookie c;
 
 	if (!is_block(at))
 		return;
+	mh_cookie_put(&c, block, w0, key);
 	PROVE(mh_cookie_meta(&c, block, secret) == live);
 	PROVE(mh_cookie_is(&c, block, key));
 	c.w1 = ~c.w1;
@@ -99,10 +120,11 @@ PROPERTY kinds_are_told_apart(uint64_t w0, uint64_t at, uint64_t secret, uint64_
 			      uint64_t m)
 {
 	uint64_t is = live_meta_of(n), expected = live_meta_of(m);
-	struct mh_cookie c = { w0, w0 ^ at ^ mh_cookie_key(is, secret) };
+	struct mh_cookie c;
 
 	if (!is_block(at))
 		return;
+	mh_cookie_put(&c, (void *)(uintptr_t)at, w0, mh_cookie_key(is, secret));
 	PROVE((is == expected) == mh_cookie_is(&c, (void *)(uintptr_t)at,
 					       mh_cookie_key(expected, secret)));
 }
@@ -130,10 +152,11 @@ PROPERTY flipping(uint64_t w0, uint64_t secret, uint64_t n)
 PROPERTY one_change_is_seen(uint64_t w0, uint64_t other, uint64_t at, uint64_t to,
 			    uint64_t key)
 {
-	struct mh_cookie c = { w0, w0 ^ at ^ key };
+	struct mh_cookie c;
 
 	if (!is_block(at) || !is_block(to))
 		return;
+	mh_cookie_put(&c, (void *)(uintptr_t)at, w0, key);
 	PROVE(at == to || !mh_cookie_is(&c, (void *)(uintptr_t)to, key));
 	c.w0 = other;
 	PROVE(w0 == other || !mh_cookie_is(&c, (void *)(uintptr_t)at, key));
@@ -171,6 +194,7 @@ static void all(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
 {
 	size_and_owner_come_back(a, b);
 	fields_of_meta_come_back(b);
+	large_blocks_are_told_apart(a, c, d);
 	a_cookie_is_read(a, c, d, b);
 	kinds_are_told_apart(a, c, d, b, e);
 	flipping(a, d, b);

@@ -22,6 +22,7 @@ for model in --LP64 --ILP32; do
 	for property in $properties; do
 		if ! "$cbmc" $model -D PROOF -I "$top_srcdir/src" -I "$work/include" \
 			--function "$property" "$top_srcdir/tests/proof/cookie.c" \
+			"$top_srcdir/src/bins.c" \
 			> "$work/log" 2>&1; then
 			echo "FAIL: $model $property"
 			grep -E 'FAILURE|error' "$work/log" | head -5

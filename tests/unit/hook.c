@@ -192,7 +192,7 @@ START_TEST(the_hot_line_follows_the_scope)
 	memhook_owner o = fresh_owner("thread/line"), was = memhook_enter(o);
 	struct mh_hot *h = mh_hot;
 	int used = mh_threads_use(mh_owner_row(o));
-	uint64_t owner = h->owner;
+	uint64_t owner = mh_pinned(h);
 	int right = h->current == &h->rows[mh_owner_row(o)];
 
 	mh_threads_ask_again();

@@ -53,17 +53,23 @@ END_TEST
 /* Each of the 128 bits, another address, another secret: all are noticed. */
 START_TEST(cookie_notices_every_bit)
 {
+	static const size_t sizes[] = { 0, 100, MH_CACHED_MAX, MH_CACHED_MAX + 1, 1 << 30 };
 	static _Alignas(16) char memory[64];
 	char *block = memory + 16;
 	struct mh_cookie good, bad;
+	uint64_t key = mh_cookie_key(MH_LIVE_MALLOC, 99);
+	size_t size = sizes[_i];
 	int bit;
 
-	mh_cookie_write(block, mh_cookie_w0(100, 7), mh_cookie_key(MH_LIVE_MALLOC, 99));
+	mh_cookie_write(block, mh_cookie_w0(size, 7), key);
+	ck_assert_int_eq(mh_cookie_is_small(mh_cookie(block), block, key),
+			 size <= MH_CACHED_MAX);
 	good = *mh_cookie(block);
 	for (bit = 0; bit < 128; bit++) {
 		bad = good;
 		*(bit < 64 ? &bad.w0 : &bad.w1) ^= UINT64_C(1) << bit % 64;
 		ck_assert_uint_eq(mh_cookie_meta(&bad, block, 99), 0);
+		ck_assert(!mh_cookie_is_small(&bad, block, key));
 	}
 	ck_assert_uint_eq(mh_cookie_meta(&good, block + 16, 99), 0);
 	ck_assert_uint_eq(mh_cookie_meta(&good, block, 98), 0);
@@ -374,7 +380,7 @@ int main(void)
 	TCase *c = tcase_create("internals");
 
 	tcase_add_test(c, cookie_round_trip);
-	tcase_add_test(c, cookie_notices_every_bit);
+	tcase_add_loop_test(c, cookie_notices_every_bit, 0, 5);
 	tcase_add_test(c, cache_bins_follow_the_backend);
 	tcase_add_test(c, bin_is_a_bounded_stack);
 	tcase_add_test(c, cache_is_halved);
