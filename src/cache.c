@@ -3,6 +3,14 @@
 
 #include <string.h>
 
+#define FOUR(n) MH_BIN_AT(n), MH_BIN_AT((n) + 1), MH_BIN_AT((n) + 2), MH_BIN_AT((n) + 3)
+
+static const uint16_t bin_start[] = {
+	FOUR(0), FOUR(4), FOUR(8), FOUR(12), FOUR(16),
+	FOUR(20), FOUR(24), FOUR(28), FOUR(32), FOUR(36),
+};
+_Static_assert(sizeof(bin_start) == MH_BINS * sizeof(*bin_start), "all of them");
+
 static struct mh_bin *first(struct mh_cache *cache)
 {
 	return (struct mh_bin *)cache->bins;
@@ -59,7 +67,8 @@ static uint32_t count(const struct mh_bin *bin)
 /* Not one that is full of nothing. */
 static int has_blocks(struct mh_bin *bin)
 {
-	return *mh_bin_slot(bin, bin->top) != NULL;
+	return bin->top > offsetof(struct mh_bin, slot) &&
+	       *mh_bin_slot(bin, bin->top) != NULL;
 }
 
 /* The oldest go: the newest are what the processor's caches have. */
@@ -91,7 +100,7 @@ uint64_t mh_cache_halve(struct mh_cache *cache, uint32_t room)
 	unsigned n = MH_BINS;
 
 	while (n-- && weight < (uint64_t)room / 2 << 32) {
-		struct mh_bin *bin = (struct mh_bin *)(cache->bins + MH_BIN_AT(n));
+		struct mh_bin *bin = mh_bin_there(cache, bin_start[n]);
 
 		if (has_blocks(bin))
 			weight += drop(bin, (count(bin) + 1) / 2);
