@@ -12,8 +12,6 @@
 #include "guard.h"
 #include "process.h"
 #include "quarantine.h"
-#include "watch.h"
-#include "zero.h"
 
 enum mh_check mh_check_level;
 
@@ -93,33 +91,39 @@ static MH_INLINE uint64_t freed(const char *block, const char *end)
 	return meta;
 }
 
-static MH_INLINE size_t end_of(const void *block)
-{
-	return mh_check_end(mh_cookie_size(mh_cookie(block)->w0));
-}
-
 uint64_t mh_check_freed(const void *block)
 {
-	return freed(block, (const char *)block + end_of(block));
+	return freed(block, (const char *)block + mh_check_end_of(block));
 }
 
-/* A freed block's cookie, of the two most frequent kinds? */
-static MH_INLINE int is_freed(const struct mh_hot *h, const char *block)
-{
-	const struct mh_cookie *c = mh_cookie(block);
-	uint64_t key = ~(c->w0 ^ c->w1 ^ (uintptr_t)block);
+/* What a block of a ring may have been, which has no alignment. */
+_Static_assert(MH_LIVE_NEW - MH_LIVE_MALLOC == 1 && MH_LIVE_NEW_ARRAY - MH_LIVE_NEW == 1,
+	       "kinds");
 
-	return mh_likely((key == h->key[0]) | (key == h->key[1]));
+/* mh_cookie_meta(), shorter: is it a freed one's? */
+static MH_INLINE int is_freed(const char *block, uint64_t w0)
+{
+	uint64_t mix = ~(w0 ^ mh_cookie(block)->w1 ^ (uintptr_t)block ^ mh_secret);
+	uint64_t live = mix * MH_MIX_INVERSE;
+
+	return mh_likely(live - MH_LIVE_MALLOC <= MH_LIVE_NEW_ARRAY - MH_LIVE_MALLOC);
 }
 
-void mh_check_leaves(const struct mh_hot *h, const char *block, size_t end)
+/* Who leaves a ring, and why, when it was written to. */
+static MH_COLD void spoiled(const char *block, size_t end)
 {
-	if (mh_unlikely(!is_freed(h, block)))
-		mh_check_freed(block);
-	if (!end)
-		end = end_of(block);
-	if (mh_unlikely(!mh_is_filled(block, block + end)))
-		after_free(block, block + end);
+	mh_check_freed(block);
+	after_free(block, block + end);
+}
+
+void mh_check_leaves(const struct mh_ring *r, const char *block)
+{
+	uint64_t w0 = mh_cookie(block)->w0;
+	size_t end = r->end ? r->end : mh_check_end(mh_w0_size(w0));
+
+	if (mh_unlikely(!is_freed(block, w0)) ||
+	    mh_unlikely(!mh_is_filled(block, block + end)))
+		spoiled(block, end);
 }
 
 /*
@@ -131,11 +135,11 @@ static char *serve(struct mh_hot *h, size_t size)
 	struct mh_ring *r = mh_ring(mh_quarantine(h), mh_check_end(size));
 	char *block;
 
-	if (!mh_ring_serves(r))
+	block = mh_ring_ready(r);
+	if (!block)
 		return NULL;
-	block = mh_ring_first(r);
 	mh_check_freed(block);
-	r->first++;
+	r->top--;
 	h->tally -= r->weight;
 	mh_fill(block, block + mh_check_end(size));
 	return block;
@@ -174,10 +178,13 @@ static MH_INLINE struct mh_row *charged(struct mh_hot *h, struct mh_from from,
 	return site->caller == (uintptr_t)from.caller ? site->row : NULL;
 }
 
-/* mh_key(), shorter for the most frequent. */
-static MH_INLINE uint64_t key_of(const struct mh_hot *h, uint64_t meta)
+/*
+ * Computed for each kind alike: programs mix them.  The multiplication waits for
+ * nothing that has to be loaded.
+ */
+static MH_INLINE uint64_t key_of(uint64_t meta)
 {
-	return mh_likely(meta == MH_LIVE_MALLOC) ? h->key[0] : mh_key(h, meta);
+	return mh_cookie_key(meta, mh_secret);
 }
 
 /* There is nothing to be served, or it is large.  NULL: anything is in doubt. */
@@ -193,7 +200,7 @@ void *mh_check_alloc(size_t size, uint64_t meta, int zero, struct mh_from from)
 	block = mh_check_make(h, size, meta, zero, from.caller);
 	if (mh_unlikely(!block))
 		return NULL;
-	mh_cookie_write(block, mh_cookie_w0(size, mh_cookie_owner(owned)), key_of(h, meta));
+	mh_cookie_write(block, mh_cookie_w0(size, mh_cookie_owner(owned)), key_of(meta));
 	mh_count_alloc_any(h, mh_cookie_owner(owned), size);
 	return block;
 }
@@ -216,7 +223,7 @@ static MH_NOINLINE void *fresh(size_t size, uint64_t meta, struct mh_row *row,
 		return mh_alloc_unsure(size, meta, 0, from);
 	block += MH_CHECK_ROOM;
 	mh_fill(block, block + end);
-	mh_cookie_write_small(block, mh_w0_small(owned, size, 0), key_of(h, meta));
+	mh_cookie_write_small(block, mh_w0_small(owned, size, 0), key_of(meta));
 	dress(block, size, from.caller);
 	if (mh_unlikely(mh_count_alloc(h, row, size, 0)))
 		return publish(block, row);
@@ -230,6 +237,27 @@ static MH_NOINLINE void *ask(size_t size, uint64_t meta, int zero, struct mh_fro
 	return mh_likely(block != NULL) ? block : mh_alloc_unsure(size, meta, zero, from);
 }
 
+/*
+ * Was it written to?  And filled it is: a small one up to the end of its class, a
+ * large one, whose start is filled, up to where it ends now.
+ */
+static MH_INLINE void renew(const struct mh_ring *r, char *block, size_t end)
+{
+	uint64_t w0 = mh_cookie(block)->w0;
+
+	if (mh_unlikely(!is_freed(block, w0)))
+		spoiled(block, end);
+	if (end > MH_FILL_SMALL) {
+		size_t had = mh_ring_end(r, mh_check_end(mh_w0_size(w0)));
+
+		if (mh_unlikely(!mh_is_filled_large(block, block + had)))
+			spoiled(block, had);
+		mh_fill_tail(block + mh_ring_end(r, end));
+	} else if (mh_unlikely(!mh_is_filled_small(block, block + end))) {
+		spoiled(block, end);
+	}
+}
+
 /* `ask` is for what is in doubt. */
 static MH_INLINE void *alloc(size_t size, uint64_t meta, int zero, struct mh_from from,
 			     mh_alloc_ask_fn *ask)
@@ -237,28 +265,22 @@ static MH_INLINE void *alloc(size_t size, uint64_t meta, int zero, struct mh_fro
 	struct mh_hot *h = mh_hot;
 	uint64_t owned;
 	struct mh_row *row = charged(h, from, &owned);
-	size_t end = mh_check_end(size), had;
+	size_t end = mh_check_end(size);
 	struct mh_ring *r;
 	char *block;
 
 	if (mh_unlikely(!row || size - 1 >= MH_RINGED_MAX))
 		return ask(size, meta, zero, from);
 	r = mh_ring(mh_quarantine(h), end);
-	if (mh_unlikely(!mh_ring_serves(r)))
+	block = mh_ring_ready(r);
+	if (mh_unlikely(!block))
 		return zero ? ask(size, meta, zero, from) :
 			      fresh(size, meta, row, owned, from);
-	block = mh_ring_first(r);
-	if (mh_unlikely(!is_freed(h, block)))
-		return ask(size, meta, zero, from);
-	r->first++;
-	had = mh_ring_end(r, mh_check_end(mh_w0_size(mh_cookie(block)->w0)));
-	if (mh_unlikely(!mh_is_filled(block, block + had)))
-		after_free(block, block + had);
+	r->top--;
+	renew(r, block, end);
 	if (zero)
 		memset(block, 0, size);
-	else if (had > MH_FILL_MAX / 2) /* where it ends now; its start is filled */
-		mh_fill_tail(block + end);
-	mh_cookie_write_small(block, mh_w0_small(owned, size, 0), key_of(h, meta));
+	mh_cookie_write_small(block, mh_w0_small(owned, size, 0), key_of(meta));
 	dress(block, size, from.caller);
 	if (mh_unlikely(mh_count_alloc(h, row, size, r->weight)))
 		return publish(block, row);
@@ -280,110 +302,4 @@ void *mh_check_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
 void *mh_check_new(size_t size, uint64_t meta, struct mh_from from)
 {
 	return alloc(size, meta, 0, from, mh_check_alloc);
-}
-
-/* --- frees ------------------------------------------------------------------- */
-
-void mh_check_canary(const void *block, const char *call, const void *caller)
-{
-	size_t size = mh_cookie_size(mh_cookie_of(block)->w0);
-	const char *end = (const char *)block + mh_check_end(size);
-
-	if (mh_guard_has(block))
-		mh_guard_canary(block, call, caller);
-	else if (mh_unlikely(!mh_zero_has(block) &&
-			     !mh_canary_is_whole(block, size, end)))
-		mh_die_overflow(block, mh_first_overwritten(block, size, end), call, caller);
-}
-
-static MH_INLINE void strip(char *block, char *end, const void *caller)
-{
-	mh_trace(block)->freed = (uintptr_t)caller;
-	mh_fill(block, end);
-}
-
-void mh_check_retire(struct mh_hot *h, void *block, uint64_t meta, size_t size,
-		     const void *caller)
-{
-	if (mh_guard_has(block)) {
-		mh_guard_retire(block, caller);
-		return;
-	}
-	strip(block, (char *)block + mh_check_end(size), caller);
-	mh_quarantine_put(h, block, meta, mh_check_end(size));
-}
-
-/* What the lean way has no room for, or anything is in doubt. */
-static MH_NOINLINE void free_other(char *block, uint64_t expected, size_t claimed,
-				   const void *caller)
-{
-	struct mh_hot *h = mh_hot;
-	uint64_t w0 = mh_cookie(block)->w0;
-	size_t size = mh_cookie_size(w0);
-
-	if (!mh_cookie_is(mh_cookie(block), block, key_of(h, expected)) ||
-	    size <= MH_RINGED_MAX || (claimed != MH_ANY_SIZE && claimed != size) ||
-	    !mh_canary_is_whole(block, size, block + mh_check_end(size))) {
-		mh_free_unsure(block, expected, claimed, caller);
-		return;
-	}
-	mh_cookie_flip(block);
-	mh_count_free_any(h, mh_cookie_owner(w0), size);
-	mh_check_retire(h, block, MH_LIVE_MALLOC, size, caller);
-}
-
-/* Its ring is full, or all of the thread's. */
-static MH_COLD void free_full(void *block)
-{
-	mh_quarantine_put(mh_hot, block, MH_LIVE_MALLOC, end_of(block));
-}
-
-static MH_COLD void free_publish(struct mh_row *row)
-{
-	struct mh_hot *h = mh_hot;
-
-	if (h->tally & MH_TALLY_FULL)
-		mh_quarantine_shrink(h);
-	mh_publish_free(h, row);
-}
-
-static MH_COLD void free_publish_full(void *block, struct mh_row *row)
-{
-	mh_publish_free(mh_hot, row);
-	free_full(block);
-}
-
-void mh_check_free(void *block, uint64_t expected, size_t claimed, const void *caller)
-{
-	struct mh_hot *h = mh_hot;
-	struct mh_cookie *c = mh_cookie(block);
-	struct mh_ring *r;
-	struct mh_row *row;
-	size_t size, end;
-
-	if (mh_unlikely(!h->rows || ((uintptr_t)block & 4095) < MH_CHECK_ROOM ||
-			mh_observed())) {
-		mh_free_unsure(block, expected, claimed, caller);
-		return;
-	}
-	size = mh_w0_size(c->w0);
-	end = mh_check_end(size);
-	if (mh_unlikely(!mh_cookie_is_small(c, block, key_of(h, expected)) ||
-			size > MH_RINGED_MAX || (claimed != MH_ANY_SIZE && claimed != size) ||
-			!mh_canary_is_whole(block, size, (char *)block + end))) {
-		free_other(block, expected, claimed, caller);
-		return;
-	}
-	row = &h->rows[mh_cookie_owner(c->w0)];
-	mh_cookie_flip(block);
-	r = mh_ring(mh_quarantine(h), end);
-	strip(block, (char *)block + mh_ring_end(r, end), caller);
-	if (mh_likely(mh_ring_keep(r, block))) {
-		if (mh_unlikely(mh_count_free(h, row, size, r->weight)))
-			free_publish(row);
-	} else if (mh_unlikely(mh_count_free(h, row, size, 0))) {
-		free_publish_full(block, row);
-	} else {
-		free_full(block);
-	}
 }

@@ -65,6 +65,11 @@ static inline size_t mh_check_end(size_t size)
 	return (size + MH_CANARY_MIN + 15) & ~(size_t)15;
 }
 
+static inline size_t mh_check_end_of(const void *block)
+{
+	return mh_check_end(mh_cookie_size(mh_cookie(block)->w0));
+}
+
 /* checks.c: the level and the rest of the settings of checks */
 void mh_check_read(void);
 int mh_check_start(void); /* 0 or -1: no memory for it */
@@ -76,7 +81,8 @@ int mh_check_start(void); /* 0 or -1: no memory for it */
 void *mh_check_alloc(size_t size, uint64_t meta, int zero, struct mh_from from);
 void *mh_check_new(size_t size, uint64_t meta, struct mh_from from);
 void *mh_check_ask(size_t size, uint64_t meta, int zero, struct mh_from from);
-void mh_check_free(void *block, uint64_t expected, size_t claimed, const void *caller);
+void mh_check_free(void *block, uint64_t expected, size_t claimed,
+		   const void *caller); /* checks-free.c */
 MH_NOINLINE void *mh_alloc_unsure(size_t size, uint64_t meta, int zero,
 				  struct mh_from from);
 MH_COLD void mh_free_unsure(void *block, uint64_t expected, size_t claimed,
@@ -92,8 +98,9 @@ void mh_check_retire(struct mh_hot *h, void *block, uint64_t meta, size_t size,
 		     const void *caller);
 /* Of a block in quarantine: was it written to?  Does not return then.  Its meta. */
 uint64_t mh_check_freed(const void *block);
-/* The same of one that is filled as far as `end`, or its own end when that is 0. */
-void mh_check_leaves(const struct mh_hot *h, const char *block, size_t end);
+/* The same of one that leaves its ring. */
+struct mh_ring;
+void mh_check_leaves(const struct mh_ring *r, const char *block);
 
 /* check-diag.c: where a block came from, and went */
 struct mh_line_out;

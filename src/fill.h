@@ -33,18 +33,35 @@ static MH_INLINE void mh_fill_ends(char *block, char *end, int n)
 }
 
 /*
+ * One way for all of up to 64 bytes, whose sizes are what programs mix most: two
+ * chunks from either end, which may be the same.
+ */
+#define MH_FILL_SMALL 64
+
+static MH_INLINE ptrdiff_t mh_second(const char *block, const char *end)
+{
+	return end - block > 16 ? 16 : 0;
+}
+
+static MH_INLINE void mh_fill_small(char *block, char *end)
+{
+	ptrdiff_t second = mh_second(block, end);
+
+	mh_fill_chunk(block);
+	mh_fill_chunk(block + second);
+	mh_fill_chunk(end - 16 - second);
+	mh_fill_chunk(end - 16);
+}
+
+/*
  * Block and canary; of a large one only both ends.  It is aligned to 16 as all
  * blocks are, and so is its end.  No loops: which way a size goes is all that
  * the processor has to guess.
  */
 static MH_INLINE void mh_fill(char *block, char *end)
 {
-	size_t n = (size_t)(end - block);
-
-	if (n <= 32)
-		mh_fill_ends(block, end, 1);
-	else if (n <= 64)
-		mh_fill_ends(block, end, 2);
+	if (end - block <= MH_FILL_SMALL)
+		mh_fill_small(block, end);
 	else
 		mh_fill_ends(block, end, 4);
 }
@@ -59,6 +76,11 @@ static MH_INLINE void mh_fill_tail(char *end)
 		mh_fill_chunk(end - (i + 1) * (int)sizeof(mh_chunk));
 }
 
+static MH_INLINE mh_chunk mh_differs(const char *p)
+{
+	return *(const mh_chunk *)p ^ MH_FILLED;
+}
+
 static MH_INLINE mh_chunk mh_ends_differ(const char *block, const char *end, int n)
 {
 	mh_chunk differ = { 0 };
@@ -68,24 +90,40 @@ static MH_INLINE mh_chunk mh_ends_differ(const char *block, const char *end, int
 	for (i = 0; i < n; i++) {
 		const char *tail = end - (i + 1) * (int)sizeof(mh_chunk);
 
-		differ |= *((const mh_chunk *)block + i) ^ MH_FILLED;
-		differ |= *(const mh_chunk *)tail ^ MH_FILLED;
+		differ |= mh_differs(block + i * (int)sizeof(mh_chunk));
+		differ |= mh_differs(tail);
 	}
 	return differ;
 }
 
-static MH_INLINE int mh_is_filled(const char *block, const char *end)
+/* gcc takes half of a vector by way of the stack, unless it is moved first. */
+static MH_INLINE int mh_is_none(mh_chunk differ)
 {
-	size_t n = (size_t)(end - block);
-	mh_chunk differ;
-
-	if (n <= 32)
-		differ = mh_ends_differ(block, end, 1);
-	else if (n <= 64)
-		differ = mh_ends_differ(block, end, 2);
-	else
-		differ = mh_ends_differ(block, end, 4);
+#if defined(__has_builtin) && __has_builtin(__builtin_shufflevector)
+	differ |= __builtin_shufflevector(differ, differ, 1, 0);
+	return mh_likely(!differ[0]);
+#else
 	return mh_likely(!(differ[0] | differ[1]));
+#endif
+}
+
+static MH_INLINE int mh_is_filled_small(const char *block, const char *end)
+{
+	ptrdiff_t second = mh_second(block, end);
+
+	return mh_is_none(mh_differs(block) | mh_differs(block + second) |
+			  mh_differs(end - 16 - second) | mh_differs(end - 16));
+}
+
+static MH_INLINE int mh_is_filled_large(const char *block, const char *end)
+{
+	return mh_is_none(mh_ends_differ(block, end, 4));
+}
+
+static inline int mh_is_filled(const char *block, const char *end)
+{
+	return end - block <= MH_FILL_SMALL ? mh_is_filled_small(block, end) :
+					      mh_is_filled_large(block, end);
 }
 
 static inline size_t mh_first_unfilled(const char *block, const char *end)

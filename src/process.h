@@ -33,7 +33,7 @@ struct mh_settings {
 extern struct mh_proc *mh_proc;          /* NULL before the first malloc */
 extern struct mh_area *mh_area;          /* this process's counters */
 extern struct mh_settings mh_settings;
-extern uint64_t mh_secret;
+extern uint64_t mh_secret __attribute__((visibility("hidden")));
 extern char mh_program[64];              /* what the program was started as */
 extern char mh_program_file[64];         /* name of its file */
 extern char mh_program_path[4096];

@@ -45,20 +45,37 @@ static size_t next_class(size_t held)
 	return held + step;
 }
 
-/* The greatest power of two that is not above it. */
-static uint32_t slots(size_t held)
+/* The greatest power of two of such blocks that has no more bytes, within bounds. */
+static uint32_t number(size_t bytes, size_t held, uint32_t least, uint32_t most_of_them)
 {
-	size_t room = most / MH_RING_PART / held;
-	uint32_t n = MH_RING_LEAST;
+	uint32_t n = least;
 
-	while (n < MH_RING_MOST && 2 * n <= room)
+	while (n < most_of_them && 2 * n * held <= bytes)
 		n *= 2;
 	return n;
 }
 
-static size_t ring_size(uint32_t n)
+static uint32_t can_be_ready(size_t held)
 {
-	return (sizeof(struct mh_ring) + n * sizeof(void *) + 63) & ~(size_t)63;
+	return number(most / MH_RING_PART, held, MH_RING_LEAST, MH_RING_MOST);
+}
+
+static uint32_t have_to_wait(size_t held)
+{
+	return number(most / MH_RING_WAIT, held, MH_WAIT_LEAST, MH_RING_MOST);
+}
+
+/* With a NULL between them. */
+static size_t ring_size(uint32_t wait, uint32_t ready)
+{
+	size_t blocks = (size_t)wait + 1 + ready;
+
+	return (sizeof(struct mh_ring) + blocks * sizeof(void *) + 63) & ~(size_t)63;
+}
+
+static size_t size_of(size_t held)
+{
+	return ring_size(have_to_wait(held), can_be_ready(held));
 }
 
 static size_t lay_out(void)
@@ -67,13 +84,13 @@ static size_t lay_out(void)
 
 	for (end = 16; end <= MH_HELD_MAX - MH_CHECK_ROOM; end += 16) {
 		if (MH_CHECK_ROOM + end > held) {
-			at += ring_size(slots(held));
+			at += size_of(held);
 			held = next_class(held);
 		}
 		mh_ring_at[end / 16] = (uint32_t)at;
 	}
-	odd_at = (uint32_t)(at + ring_size(slots(held)));
-	return sizeof(struct mh_quarantine) + odd_at + ring_size(slots(256));
+	odd_at = (uint32_t)(at + size_of(held));
+	return sizeof(struct mh_quarantine) + odd_at + ring_size(MH_WAIT_ODD, 1);
 }
 
 static struct mh_quarantine *rings_of(uint32_t shard)
@@ -89,7 +106,7 @@ static struct mh_ring *odd(struct mh_quarantine *q)
 /* All of a thread's, by their classes. */
 struct walk {
 	struct mh_ring *ring;
-	size_t held; /* 256 for that of over-aligned blocks, which is the last */
+	size_t held; /* but for the last one, of over-aligned blocks */
 };
 
 static struct walk first_ring(struct mh_quarantine *q)
@@ -101,14 +118,28 @@ static int next_ring(struct mh_quarantine *q, struct walk *w)
 {
 	if (w->ring == odd(q))
 		return 0;
-	w->ring = (struct mh_ring *)((char *)w->ring + ring_size(slots(w->held)));
+	w->ring = (struct mh_ring *)((char *)w->ring + size_of(w->held));
 	w->held = next_class(w->held);
 	return 1;
 }
 
+static uint32_t ready(const struct mh_ring *r)
+{
+	return r->top - (r->limit ? r->mask + 1 : 0);
+}
+
+static uint32_t waiting(const struct mh_ring *r)
+{
+	uint32_t n = r->limit ? r->mask + 1 : 0, i = r->oldest;
+
+	for (; n && !r->block[i]; i = (i + 1) & r->mask)
+		n--;
+	return n;
+}
+
 static uint32_t count(const struct mh_ring *r)
 {
-	return r->next - r->first;
+	return ready(r) + waiting(r);
 }
 
 /* Touched by threads that free, and then only. */
@@ -143,15 +174,18 @@ void mh_quarantine_wipe(void)
 		memset(rings_of(s), 0, stride);
 }
 
-static void start_ring(struct mh_ring *r, size_t held, int is_odd)
+static void start_ring(struct mh_ring *r, uint32_t wait, uint32_t can_be_ready)
 {
-	r->slots = slots(held);
-	r->keep = r->slots / MH_RING_WAIT;
-	if (r->keep < MH_RING_LEAST / 2)
-		r->keep = MH_RING_LEAST / 2;
-	r->end = is_odd || held - MH_CHECK_ROOM > MH_FILL_MAX ?
-			 0 : (uint32_t)(held - MH_CHECK_ROOM);
-	r->weight = is_odd ? 0 : (uint64_t)held << 32;
+	r->mask = wait - 1;
+	r->top = wait;
+	r->limit = wait + can_be_ready;
+}
+
+static void start(struct mh_ring *r, size_t held)
+{
+	start_ring(r, have_to_wait(held), can_be_ready(held));
+	r->end = held - MH_CHECK_ROOM > MH_FILL_MAX ? 0 : (uint32_t)(held - MH_CHECK_ROOM);
+	r->weight = (uint64_t)held << 32;
 }
 
 /* Its rings may have been another thread's. */
@@ -168,11 +202,15 @@ void mh_quarantine_attach(struct mh_hot *h)
 
 /* --- coming and going -------------------------------------------------------- */
 
-static void *take_first(struct mh_ring *r)
+/* Who waited longest, from *at on, which begins with r->oldest: there is one. */
+static void *take_waiting(struct mh_ring *r, uint32_t *at)
 {
-	void *block = mh_ring_first(r);
+	void *block;
 
-	r->first++;
+	while (!r->block[*at])
+		*at = (*at + 1) & r->mask;
+	block = r->block[*at];
+	r->block[*at] = NULL;
 	return block;
 }
 
@@ -187,28 +225,33 @@ static size_t release(void *block)
 	return held;
 }
 
-static void release_of(struct mh_hot *h, struct mh_ring *r, uint32_t n)
+static void release_one(struct mh_hot *h, struct mh_ring *r, char *block)
 {
 	size_t held = r->weight >> 32;
 
-	h->tally -= n * r->weight;
-	while (n--) {
-		char *block = take_first(r);
+	h->tally -= r->weight;
+	mh_check_leaves(r, block);
+	mh_backend_free_sized(block - MH_CHECK_ROOM, held);
+}
 
-		mh_check_leaves(h, block, r->end);
-		mh_backend_free_sized(block - MH_CHECK_ROOM, held);
-	}
+/* Those that are ready first: of these the last ones, which are near still. */
+static void release_of(struct mh_hot *h, struct mh_ring *r, uint32_t n)
+{
+	uint32_t at = r->oldest;
+
+	for (; n && ready(r); n--)
+		release_one(h, r, r->block[r->top--]);
+	for (; n; n--)
+		release_one(h, r, take_waiting(r, &at));
 }
 
 /* What the ring of over-aligned blocks weighs is all of them. */
-static void release_odd(struct mh_hot *h, struct mh_ring *r, uint32_t n)
+static void release_odd(struct mh_hot *h, struct mh_ring *r, void *block)
 {
-	while (n--) {
-		uint64_t weight = (uint64_t)release(take_first(r)) << 32;
+	uint64_t weight = (uint64_t)release(block) << 32;
 
-		r->weight -= weight;
-		h->tally -= weight;
-	}
+	r->weight -= weight;
+	h->tally -= weight;
 }
 
 static int is_much(const struct mh_hot *h)
@@ -223,11 +266,14 @@ void mh_quarantine_shrink(struct mh_hot *h)
 	struct mh_ring *by_class[MH_BINS];
 	struct walk w = first_ring(q);
 	unsigned classes = 0, n;
+	uint32_t n_odd, at;
 
 	for (; w.ring != odd(q); next_ring(q, &w))
 		by_class[classes++] = w.ring;
 	while (is_much(h)) {
-		release_odd(h, w.ring, (count(w.ring) + 1) / 2);
+		at = w.ring->oldest;
+		for (n_odd = (waiting(w.ring) + 1) / 2; n_odd; n_odd--)
+			release_odd(h, w.ring, take_waiting(w.ring, &at));
 		for (n = classes; n-- && is_much(h);)
 			release_of(h, by_class[n], (count(by_class[n]) + 1) / 2);
 	}
@@ -258,12 +304,11 @@ static void put_odd(struct mh_hot *h, void *block, size_t held)
 {
 	struct mh_ring *r = odd(mh_quarantine(h));
 
-	if (!r->slots)
-		start_ring(r, 256, 1);
-	if (!mh_ring_keep(r, block)) {
-		release_odd(h, r, 1);
-		mh_ring_keep(r, block);
-	}
+	if (!r->limit)
+		start_ring(r, MH_WAIT_ODD, 1);
+	mh_ring_keep(r, block);
+	if (ready(r))
+		release_odd(h, r, r->block[r->top--]);
 	r->weight += (uint64_t)held << 32;
 	h->tally += (uint64_t)held << 32;
 }
@@ -282,11 +327,11 @@ static void put(struct mh_hot *h, void *block, size_t end)
 {
 	struct mh_ring *r = mh_ring(mh_quarantine(h), end);
 
-	if (!r->slots)
-		start_ring(r, class_of(mh_quarantine(h), r), 0);
+	if (!r->limit)
+		start(r, class_of(mh_quarantine(h), r));
 	mh_fill(block, (char *)block + mh_ring_end(r, end));
 	if (!mh_ring_keep(r, block)) {
-		release_of(h, r, r->slots / 4);
+		release_of(h, r, ready(r) / 4);
 		mh_ring_keep(r, block);
 	}
 	h->tally += r->weight;
@@ -316,8 +361,9 @@ static void verify(struct mh_quarantine *q)
 	uint32_t i;
 
 	do {
-		for (i = w.ring->first; i != w.ring->next; i++)
-			mh_check_freed(w.ring->block[i & (w.ring->slots - 1)]);
+		for (i = 0; w.ring->limit && i <= w.ring->top; i++)
+			if (w.ring->block[i])
+				mh_check_freed(w.ring->block[i]);
 	} while (next_ring(q, &w));
 }
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Freed blocks, kept for a while in the order of their frees: what is written
- * to them meanwhile is noticed when they leave, and at exit.
+ * Freed blocks, kept for a while: what is written to them meanwhile is noticed
+ * when they leave, and at exit.
  *
  * Each thread has a ring for each size class of the backend and uses it without
- * a lock; the next thread with its shard goes on with it.  It is a cache at the
- * same time, whose oldest block serves malloc again: looked at and written anew
- * in one visit, not one when it leaves and another when it is wanted.  An
- * eighth of a ring waits, and the rest is what a program may free at once without
- * troubling the backend.  One rule for each ring, which does not look at the
- * others: the processor guesses it.  What all of them hold is in the thread's
- * tally, in the place of the cache's bytes (cache.h), which is empty.
+ * a lock; the next thread with its shard goes on with it.  Its last frees wait in
+ * a circle: each takes the place of the one that waited longest, which is ready
+ * then.  Those that are ready are a stack, a cache whose last one serves malloc
+ * again: looked at and written anew in one visit, while the processor has it near.
+ * How many are ready is what a program may free at once without troubling the
+ * backend.  One rule for each ring, which does not look at the others: the
+ * processor guesses it.  What all of them hold is in the thread's tally, in the
+ * place of the cache's bytes (cache.h), which is empty.
  *
  * Over-aligned blocks have a ring of their own, from which none is served.
  * Large blocks, and those of threads without a line, share one with a lock.
@@ -32,10 +33,12 @@
 #define MH_QUARANTINE_BYTES (UINT32_C(512) << 10) /* MEMHOOK_QUARANTINE */
 #define MH_QUARANTINE_MIN (UINT32_C(16) << 10)
 #define MH_QUARANTINE_MAX (UINT32_C(16) << 20)
-#define MH_RING_PART 4 /* of that, what one ring has slots for, at least... */
+#define MH_RING_PART 4 /* of that, what of one ring can be ready, at least... */
 #define MH_RING_LEAST 8
 #define MH_RING_MOST 8192
-#define MH_RING_WAIT 8 /* of these, what waits before one is served */
+#define MH_RING_WAIT 128 /* of that, what waits before one is ready, at least... */
+#define MH_WAIT_LEAST 8
+#define MH_WAIT_ODD 512 /* over-aligned blocks */
 
 /* The shared ring: so many times what a thread's may hold. */
 #define MH_SHARED_TIMES 32
@@ -45,12 +48,13 @@
 #define MH_RINGED_MAX (MH_HELD_MAX - MH_CHECK_ROOM - 16)
 
 struct mh_ring {
-	uint32_t first, next; /* next - first blocks */
-	uint32_t slots;       /* a power of two; 0: none was freed yet */
-	uint32_t keep;        /* so many are not served again */
-	uint32_t end;         /* so far each block is filled; 0: as far as it was used */
-	uint64_t weight;      /* bytes that each block holds, << 32: of the tally */
-	void *block[];
+	uint32_t top;    /* the last one that is ready; below all of them is a NULL */
+	uint32_t limit;  /* `top` of a full ring; 0: none was freed yet */
+	uint32_t oldest; /* of the circle: whose place the next free takes */
+	uint32_t mask;   /* places of the circle, a power of two, less 1 */
+	uint32_t end;    /* so far each block is filled, at least */
+	uint64_t weight; /* bytes that each block holds, << 32: of the tally */
+	void *block[];   /* the circle, NULLs first while it is not full; the stack */
 };
 
 struct mh_quarantine {
@@ -70,32 +74,34 @@ static inline struct mh_ring *mh_ring(struct mh_quarantine *q, size_t end)
 	return (struct mh_ring *)(q->rings + mh_ring_at[end / 16]);
 }
 
-static inline void *mh_ring_first(const struct mh_ring *r)
+/* Who serves next, or NULL. */
+static inline void *mh_ring_ready(const struct mh_ring *r)
 {
-	return r->block[r->first & (r->slots - 1)];
+	return r->block[r->top];
 }
 
 /* How far this block is filled while it is in quarantine. */
 static inline size_t mh_ring_end(const struct mh_ring *r, size_t end)
 {
-	return r->end ? r->end : end;
-}
-
-/* Has it blocks to spare? */
-static inline int mh_ring_serves(const struct mh_ring *r)
-{
-	return __builtin_expect(r->next - r->first > r->keep, 1);
+	return r->end > end ? r->end : end;
 }
 
 /* 0 when the ring is full. */
 static inline int mh_ring_keep(struct mh_ring *r, void *block)
 {
-	uint32_t next = r->next;
+	uint32_t top = r->top, oldest = r->oldest;
+	void *ready;
 
-	if (__builtin_expect(next - r->first >= r->slots, 0))
+	if (__builtin_expect(top >= r->limit, 0))
 		return 0;
-	r->block[next & (r->slots - 1)] = block;
-	r->next = next + 1;
+	ready = r->block[oldest];
+	r->block[oldest] = block;
+	r->oldest = (oldest + 1) & r->mask;
+	r->block[top + 1] = ready;
+	r->top = top + (ready != NULL);
+	/* malloc wants it next; NULL does no harm */
+	__builtin_prefetch((char *)ready - MH_CHECK_ROOM, 1);
+	__builtin_prefetch((char *)ready + MH_CHECK_ROOM, 1);
 	return 1;
 }
 

@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 /* One word, so that those who pass by look once. */
-extern _Atomic uint32_t mh_watching;
+extern _Atomic uint32_t mh_watching __attribute__((visibility("hidden")));
 #define MH_OBSERVERS UINT32_C(0xff) /* a bit for each in force */
 #define MH_LIMITS UINT32_C(0x100)   /* some owner has or had a limit */
 

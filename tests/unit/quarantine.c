@@ -10,9 +10,9 @@
 #include "process.h"
 #include "quarantine.h"
 
-/* In the middle of a class of which a ring has 16 blocks, and keeps 8. */
+/* In the middle of a class of which eight blocks wait. */
 #define SIZE 1600
-#define SLOTS 16
+#define WAIT 8
 
 static void make(char **blocks, int n)
 {
@@ -28,18 +28,19 @@ static int is_one_of(char **blocks, int n, const char *block)
 	return 0;
 }
 
-START_TEST(the_oldest_serves_when_half_is_full)
+/* Each waits for eight others, and serves when it is ready, the last one first. */
+START_TEST(who_waited_serves)
 {
-	char *block[SLOTS], *more[2 * SLOTS];
+	char *block[2 * WAIT], *more[100];
 	int i;
 
-	make(more, 2 * SLOTS); /* whatever waited is served or left there */
-	make(block, SLOTS);
-	for (i = 0; i < SLOTS; i++)
+	make(more, 100); /* whatever is ready is served */
+	make(block, 2 * WAIT);
+	for (i = 0; i < 2 * WAIT; i++)
 		free(block[i]);
-	for (i = 0; i < SLOTS / 2; i++)
+	for (i = WAIT; i--;)
 		ck_assert_ptr_eq(malloc(opaque(SIZE)), block[i]);
-	ck_assert(!is_one_of(block + i, SLOTS - i, malloc(opaque(SIZE))));
+	ck_assert(!is_one_of(block + WAIT, WAIT, malloc(opaque(SIZE))));
 }
 END_TEST
 
@@ -185,7 +186,7 @@ int main(int argc, char **argv)
 	}
 	if (argc > 1)
 		return say_budget();
-	tcase_add_test(c, the_oldest_serves_when_half_is_full);
+	tcase_add_test(c, who_waited_serves);
 	tcase_add_test(c, what_waits_is_counted_and_bounded);
 	tcase_add_test(c, blocks_are_filled_whoever_had_them);
 	tcase_add_test(c, budgets);
