@@ -31,6 +31,7 @@ uint32_t *mh_guard_pages;
 /* Under the lock. */
 static uint32_t slots_used, slots_live, live_max;
 static size_t used;            /* bytes of the stretch */
+static size_t dumped;          /* as many as core files have of it */
 static struct { uint32_t first, last, count; } free_slots[CLASSES]; /* number + 1 */
 
 void mh_guard_lock(void)
@@ -83,6 +84,7 @@ static int map_all(size_t size)
 		return -1;
 	}
 	madvise(tables, own, MADV_NOHUGEPAGE);
+	madvise(stretch, size, MADV_DONTDUMP); /* gdb's would have 64 GiB of it */
 	mh_range_add(stretch, size, MH_RANGE_HEAP);
 	mh_range_add(tables, own, MH_RANGE_OWN);
 	mh_guard_slots = (struct mh_guard *)tables;
@@ -120,6 +122,19 @@ static struct mh_guard *take_free(unsigned class)
 	return g;
 }
 
+/* What is in use belongs into core files: some megabytes at once. */
+static void dump_what_is_used(void)
+{
+	size_t size = (used - dumped + AHEAD - 1) & -AHEAD;
+	int saved = errno;
+
+	if (size > mh_guard_size - dumped)
+		size = mh_guard_size - dumped;
+	madvise((char *)mh_guard_start + dumped, size, MADV_DODUMP);
+	dumped += size;
+	errno = saved;
+}
+
 static struct mh_guard *take_new(unsigned class)
 {
 	size_t room = (PAGE << class) + PAGE, page;
@@ -134,6 +149,8 @@ static struct mh_guard *take_new(unsigned class)
 	for (page = used / PAGE; page < (used + room) / PAGE; page++)
 		mh_guard_pages[page] = slots_used;
 	used += room;
+	if (used > dumped)
+		dump_what_is_used();
 	return g;
 }
 

@@ -109,6 +109,8 @@ blocks "guarded"
 said "guarded" "memhook block $live-32" "32 bytes before the live block $live"
 said "guarded" "memhook block $aligned+8192" "0 bytes behind the end of the live block $aligned"
 stop
+# Addresses that are kept for guarded blocks are none of it: 64 GiB.
+[ "$(du -m gcore | cut -f 1)" -lt 4000 ] || fail "guarded: gdb's core file is $(du -h gcore)"
 ask "$DEBUGGED" gcore -- "${queries[@]}"
 blocks "guarded, generate-core-file"
 unset MEMHOOK_CHECK
