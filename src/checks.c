@@ -212,15 +212,16 @@ static MH_COLD void *publish(void *block, struct mh_row *row)
 }
 
 /* The owner is known, but there is nothing to be served. */
-static MH_NOINLINE void *fresh(size_t size, uint64_t meta, struct mh_row *row,
-			       uint64_t owned, struct mh_from from)
+static MH_INLINE void *make_fresh(size_t size, uint64_t meta, struct mh_row *row,
+				  uint64_t owned, struct mh_from from,
+				  mh_alloc_ask_fn *unsure)
 {
 	size_t end = mh_check_end(size);
 	char *block = mh_backend_malloc(MH_CHECK_ROOM + size + MH_CANARY_MIN);
 	struct mh_hot *h = mh_hot;
 
 	if (mh_unlikely(!block))
-		return mh_alloc_unsure(size, meta, 0, from);
+		return unsure(size, meta, 0, from);
 	block += MH_CHECK_ROOM;
 	mh_fill(block, block + end);
 	mh_cookie_write_small(block, mh_w0_small(owned, size, 0), key_of(meta));
@@ -229,6 +230,15 @@ static MH_NOINLINE void *fresh(size_t size, uint64_t meta, struct mh_row *row,
 		return publish(block, row);
 	return block;
 }
+
+static MH_NOINLINE void *fresh(size_t size, uint64_t meta, struct mh_row *row,
+			       uint64_t owned, struct mh_from from)
+{
+	return make_fresh(size, meta, row, owned, from, mh_alloc_unsure);
+}
+
+typedef void *fresh_fn(size_t size, uint64_t meta, struct mh_row *row, uint64_t owned,
+		       struct mh_from from);
 
 static MH_NOINLINE void *ask(size_t size, uint64_t meta, int zero, struct mh_from from)
 {
@@ -260,7 +270,7 @@ static MH_INLINE void renew(const struct mh_ring *r, char *block, size_t end)
 
 /* `ask` is for what is in doubt. */
 static MH_INLINE void *alloc(size_t size, uint64_t meta, int zero, struct mh_from from,
-			     mh_alloc_ask_fn *ask)
+			     mh_alloc_ask_fn *ask, fresh_fn *fresh)
 {
 	struct mh_hot *h = mh_hot;
 	uint64_t owned;
@@ -289,17 +299,25 @@ static MH_INLINE void *alloc(size_t size, uint64_t meta, int zero, struct mh_fro
 
 static MH_NOINLINE void *ask_zeroed(size_t size, uint64_t meta, struct mh_from from)
 {
-	return alloc(size, meta, 1, from, ask);
+	return alloc(size, meta, 1, from, ask, fresh);
 }
 
 void *mh_check_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
 {
 	if (zero)
 		return ask_zeroed(size, meta, from);
-	return alloc(size, meta, 0, from, ask);
+	return alloc(size, meta, 0, from, ask, fresh);
+}
+
+#ifdef PIC /* as operators.c */
+static MH_NOINLINE void *new_fresh(size_t size, uint64_t meta, struct mh_row *row,
+				   uint64_t owned, struct mh_from from)
+{
+	return make_fresh(size, meta, row, owned, from, mh_new_unsure);
 }
 
 void *mh_check_new(size_t size, uint64_t meta, struct mh_from from)
 {
-	return alloc(size, meta, 0, from, mh_check_alloc);
+	return alloc(size, meta, 0, from, mh_new_unsure, new_fresh);
 }
+#endif

@@ -76,7 +76,7 @@ int mh_check_start(void); /* 0 or -1: no memory for it */
 
 /*
  * The lean ways, of MH_CHECK_ON alone.  What is in doubt, they leave to block.c:
- * the first two by NULL, the others by a sibling call of the functions below them.
+ * the first one by NULL, the others by a sibling call of the functions below them.
  */
 void *mh_check_alloc(size_t size, uint64_t meta, int zero, struct mh_from from);
 void *mh_check_new(size_t size, uint64_t meta, struct mh_from from);
@@ -85,6 +85,8 @@ void mh_check_free(void *block, uint64_t expected, size_t claimed,
 		   const void *caller); /* checks-free.c */
 MH_NOINLINE void *mh_alloc_unsure(size_t size, uint64_t meta, int zero,
 				  struct mh_from from);
+MH_NOINLINE void *mh_new_unsure(size_t size, uint64_t meta, int zero,
+				struct mh_from from); /* operators.c */
 MH_COLD void mh_free_unsure(void *block, uint64_t expected, size_t claimed,
 			    const void *caller);
 

@@ -70,9 +70,9 @@ static MH_COLD void *new_failed(size_t align, size_t size, uint64_t meta,
 }
 
 /* A sibling call of the operator's: it returns to the same caller. */
-static MH_NOINLINE void *new_fresh(size_t size, uint64_t meta, uint64_t owner)
+static MH_NOINLINE void *new_fresh(size_t size, uint64_t meta, uint64_t w0)
 {
-	void *block = mh_alloc_backend(size, meta, owner, 0);
+	void *block = mh_alloc_backend(size, meta, w0, 0);
 
 	return mh_likely(block != NULL) ? block : new_failed(0, size, meta, MH_HERE);
 }
@@ -80,25 +80,35 @@ static MH_NOINLINE void *new_fresh(size_t size, uint64_t meta, uint64_t owner)
 static MH_COLD void *new_asked(size_t size, uint64_t meta, struct mh_from from,
 			       uintptr_t fp)
 {
-	void *block = NULL;
+	void *block = mh_alloc_asked(size, meta, 0, from, fp);
 
-	if (mh_check_level == MH_CHECK_ON)
-		block = mh_check_new(size, meta, from);
-	if (!block)
-		block = mh_alloc_asked(size, meta, 0, from, fp);
 	return mh_likely(block != NULL) ? block : new_failed(0, size, meta, from);
 }
 
-static MH_NOINLINE void *new_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
+/* What mh_check_new() ends in. */
+void *mh_new_unsure(size_t size, uint64_t meta, int zero, struct mh_from from)
+{
+	(void)zero;
+	return new_asked(size, meta, from, MH_FRAME_POINTER(from));
+}
+
+static MH_NOINLINE void *new_outside(size_t size, uint64_t meta, struct mh_from from)
 {
 	uintptr_t fp = MH_FRAME_POINTER(from);
 	struct mh_hot *h = mh_hot;
 	const struct mh_site *site = mh_site_outside(h, from, fp);
 
-	(void)zero;
 	if (mh_unlikely(!site))
 		return new_asked(size, meta, from, fp);
 	return mh_alloc_charged(h, site->row, site->owned, size, meta, 0, new_fresh);
+}
+
+static MH_NOINLINE void *new_ask(size_t size, uint64_t meta, int zero, struct mh_from from)
+{
+	(void)zero;
+	if (mh_check_level == MH_CHECK_ON)
+		return mh_check_new(size, meta, from);
+	return new_outside(size, meta, from);
 }
 
 static inline __attribute__((always_inline)) void *new_plain(size_t size, uint64_t meta)

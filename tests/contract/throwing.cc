@@ -10,6 +10,11 @@
 #include <string>
 #include <vector>
 
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <memhook.h>
 
 static int failures;
@@ -183,8 +188,54 @@ static void observers_throw()
 	CHECK(calls == 4);
 }
 
-int main()
+// In a process of its own: all memory there is goes into blocks of this size.
+static int exhaust(std::size_t size)
 {
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_AS, &limit);
+	limit.rlim_cur = std::size_t{ 1 } << 30;
+	setrlimit(RLIMIT_AS, &limit);
+	try {
+		for (;;)
+			if (!::operator new(size))
+				return 1; // it throws, or there is one
+	} catch (const std::bad_alloc &) {
+		return ::operator new(size, std::nothrow) != nullptr;
+	}
+}
+
+// Each level has a way of its own to new.
+static void memory_runs_out(const char *self)
+{
+	static const char *const levels[] = { "MEMHOOK_CHECK=off", "MEMHOOK_CHECK=on",
+					      "MEMHOOK_CHECK=strict" };
+	static const char *const sizes[] = { "1000", "100000" };
+	const char *path = std::getenv("LD_LIBRARY_PATH");
+	const std::string libraries = std::string("LD_LIBRARY_PATH=") + (path ? path : "");
+
+	for (const char *level : levels)
+		for (const char *size : sizes) {
+			const char *args[] = { self, size, nullptr };
+			const char *env[] = { level, libraries.c_str(), nullptr };
+			int status = -1;
+			pid_t pid;
+
+			CHECK(posix_spawn(&pid, self, nullptr, nullptr,
+					  const_cast<char **>(args),
+					  const_cast<char **>(env)) == 0);
+			CHECK(waitpid(pid, &status, 0) == pid);
+			if (status)
+				std::printf("%s, %s bytes: status %#x\n", level, size,
+					    static_cast<unsigned>(status));
+			CHECK(status == 0);
+		}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1) // by memory_runs_out(): it starts nothing
+		return exhaust(std::strtoul(argv[1], nullptr, 10));
 	CHECK(memhook_active() == 1);
 #ifdef STATIC
 	// libc cannot be told from the program: hard limits are refused.
@@ -197,6 +248,7 @@ int main()
 #endif
 	soft_limit_throws();
 	observers_throw();
+	memory_runs_out("/proc/self/exe");
 	std::printf("%d failures\n", failures);
 	return failures != 0;
 }
