@@ -55,6 +55,22 @@ static const void *place_of(const ucontext_t *u)
 #endif
 }
 
+/* On pages of a live block: on some processors their number is all there is. */
+static int is_inside(const struct mh_guard *g, const char *at)
+{
+	return g->is_live && at < g->end &&
+	       at >= (const char *)((uintptr_t)g->block & -(uintptr_t)4096);
+}
+
+/*
+ * There all but execution is allowed, unless the program has said otherwise of
+ * its pages: then the fault is no fault.
+ */
+static int is_allowed(const struct mh_guard *g, const char *at, const ucontext_t *u)
+{
+	return is_inside(g, at) && place_of(u) && !is_inside(g, place_of(u));
+}
+
 static const char *name_of(const struct mh_guard *g, const char *at, enum access how)
 {
 	static const char *const names[][3] = {
@@ -63,6 +79,8 @@ static const char *name_of(const struct mh_guard *g, const char *at, enum access
 		{ "overflow", "read overflow", "write overflow" }
 	};
 
+	if (is_inside(g, at))
+		return "execution of a block";
 	/* free() looks at the cookie first; with strict it knows better. */
 	if (BYTE_IS_KNOWN && !g->is_live && at < g->block && at >= g->block - MH_COOKIE_SIZE &&
 	    how != WRITTEN && mh_check_level != MH_CHECK_STRICT)
@@ -109,7 +127,7 @@ static void fault(int number, siginfo_t *info, void *context)
 
 	if (info->si_code > 0 && mh_guard_has(at)) {
 		g = mh_guard_at(at);
-		if (g && !atomic_exchange(&said, 1))
+		if (g && !is_allowed(g, at, context) && !atomic_exchange(&said, 1))
 			explain(g, at, context);
 	}
 	sigaction(number, &earlier[number == SIGBUS], NULL);

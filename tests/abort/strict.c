@@ -106,6 +106,12 @@ static void double_free(void)
 	free((void *)p);
 }
 
+static void execute(void)
+{
+	make(48);
+	((void (*)(void))(uintptr_t)p)();
+}
+
 /* Thousands of blocks later the place is still nobody's. */
 static void read_freed_long_ago(void)
 {
@@ -148,6 +154,8 @@ static const struct misuse {
 	  ALLOCATED FREED BY },
 	{ "stale pointer", read_through_stale_pointer, SIGSEGV,
 	  "(read|use) after free: pointer " HEX ", 48" OWNER ", byte 1" ALLOCATED FREED BY },
+	{ "executed", execute, SIGSEGV, "execution of a block: pointer " HEX ", 48" OWNER
+	  ", byte 0" ALLOCATED ", by " HEX },
 	{ "double free", double_free, SIGABRT, "double free in free\\(\\): pointer " HEX
 	  ", 48" OWNER ALLOCATED FREED CALLED },
 	{ "read freed long ago", read_freed_long_ago, SIGSEGV,
@@ -199,6 +207,15 @@ static void sent(void)
 	raise(SIGSEGV);
 }
 
+/* A page of the program's own, which it wants to know the next access to. */
+static void forbidden(void)
+{
+	p = memalign(4096, 8192);
+	if (mprotect((void *)p, 4096, PROT_NONE))
+		_exit(1);
+	p[5] = 1;
+}
+
 START_TEST(signals_go_their_way)
 {
 	char text[2048];
@@ -209,6 +226,9 @@ START_TEST(signals_go_their_way)
 	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
 	ck_assert_str_eq(text, "");
 	status = run_child(sent, text, sizeof(text));
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	ck_assert_str_eq(text, "");
+	status = run_child(forbidden, text, sizeof(text));
 	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
 	ck_assert_str_eq(text, "");
 }
