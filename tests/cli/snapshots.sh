@@ -5,6 +5,10 @@
 set -u
 : "${MEMHOOK_TOOL:?}" "${MEMHOOK_LIBRARY:?}" "${CHECK_REPORT:?}" "${VICTIM:?}"
 [ "${MEMHOOK_MODE:-jemalloc}" = jemalloc ] || exit 77
+# shellcheck source=tests/cli/proc.sh
+. "${top_srcdir:?}/tests/cli/proc.sh"
+worker='"workers":.*"pid":'
+! proc_is_true || worker='"state":"running"' # by its program, which /proc names
 
 work=$(mktemp -d)
 pid=
@@ -76,14 +80,14 @@ start() {
 start "$m" run --interval=0.05 -o "$work/o" -- "$VICTIM" parent wait "$work/go"
 until_lines 3
 for _ in $(seq 600); do
-	grep -q '"state":"running"' "$work/o" && break
+	grep -q "$worker" "$work/o" && break
 	sleep 0.1
 done
 touch "$work/go"
 wait $pid || fail "exit status"
 [ ! -s "$work/err" ] || fail "said $(cat "$work/err")"
 check_lines 1
-grep -q '"state":"running"' "$work/o" || fail "no worker runs"
+grep -q "$worker" "$work/o" || fail "no worker runs"
 tail -n 1 "$work/o" | grep -q '"state":"ended"' || fail "the worker did not end"
 tail -n 1 "$work/o" | grep -q '"exit":{"code":0}' || fail "exit of CMD"
 
