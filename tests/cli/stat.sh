@@ -102,11 +102,11 @@ check "by thread" 0 "^subject \\($pid\\) " "$m" stat -i 0.1 -c 2 "$pid"
 
 # another program in the same process; before that has begun, there is none
 for _ in $(seq 20); do
-	watch "$m" stat -i 0.5 "$pid"
+	watch "$m" stat -i 1 "$pid"
 	until_so test -s "$work/lines"
 	tell exec
-	until_so grep -E 'another program by exec|not hooked' "$work/err"
-	grep -q 'not hooked' "$work/err" || break
+	until_so grep -E 'another program by exec|not hooked|not allocated yet' "$work/err"
+	grep -Eq 'not hooked|not allocated yet' "$work/err" || break
 	watched
 done
 grep -q 'another program by exec' "$work/err" || fail "exec: $(cat "$work/err")"
