@@ -2,6 +2,7 @@
 /* What is read or written in front of a block, behind it, or when it is gone. */
 #include <malloc.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,9 +14,23 @@ static enum outcome end(void)
 	return WENT_ON;
 }
 
+/* One with another one in front of it: not the first thing of a mapping. */
+static char *not_the_first(size_t size)
+{
+	char *highest = malloc(size), *block;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		block = malloc(size);
+		if ((uintptr_t)block > (uintptr_t)highest)
+			highest = block;
+	}
+	return highest;
+}
+
 static enum outcome before(size_t size, size_t by)
 {
-	p = malloc(size);
+	p = not_the_first(size);
 	p[-(ptrdiff_t)by] ^= 1;
 	return end();
 }
@@ -37,7 +52,7 @@ static enum outcome before_17(size_t size)
 
 static enum outcome before_much(size_t size)
 {
-	p = malloc(size);
+	p = not_the_first(size);
 	memset(p - 32, 'x', 32);
 	return end();
 }
