@@ -29,10 +29,17 @@
 
 #include "bins.h"
 
+/* A pointer that is no block's may lie anywhere, and not each ARM reads there. */
+#if defined(__arm__)
+#define MH_ANYWHERE __attribute__((packed))
+#else
+#define MH_ANYWHERE
+#endif
+
 struct mh_cookie {
 	uint64_t w0;
 	uint64_t w1;
-};
+} MH_ANYWHERE;
 
 #define MH_COOKIE_SIZE 16
 #define MH_OWNER_BITS 20
