@@ -322,14 +322,27 @@ static void from_symbols(struct symbol_file *f, GElf_Addr address,
 	a->function_offset = offset + 1; /* that of the return address again */
 }
 
+/* A return address into Thumb code is odd; one back of it the next line begins. */
+static GElf_Addr thumb(const struct symbol_file *f, GElf_Addr address)
+{
+	GElf_Addr bias;
+	GElf_Ehdr header;
+	Elf *elf = dwfl_module_getelf(f->module, &bias);
+
+	return elf && gelf_getehdr(elf, &header) && header.e_machine == EM_ARM &&
+	       address % 2 == 0;
+}
+
 void symbol_lookup(struct symbol_file *f, uint64_t address, struct symbol_answer *a)
 {
+	GElf_Addr at = address - thumb(f, address) + f->bias;
+
 	memset(a, 0, sizeof(*a));
-	from_dwarf(f, address + f->bias, a);
+	from_dwarf(f, at, a);
 	if (!a->file[0])
 		a->line = 0;
 	if (!a->function[0])
-		from_symbols(f, address + f->bias, a);
+		from_symbols(f, at, a);
 }
 
 void symbol_forget(struct symbol_file *f)
