@@ -167,6 +167,7 @@ cat > "$work/wide.cc" <<'END_CC'
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -176,17 +177,37 @@ struct with_destructor {
 	wide w;
 	~with_destructor() { w = wide(); }
 };
+// How far into its memory an array begins is the compiler's to say: on ARM 8 bytes.
+struct measured : with_destructor {
+	static std::uintptr_t memory;
+	static void *operator new[](std::size_t size, std::align_val_t align)
+	{
+		void *p = ::operator new[](size, align);
+
+		memory = (std::uintptr_t)p;
+		return p;
+	}
+	static void operator delete[](void *p, std::align_val_t align)
+	{
+		::operator delete[](p, align);
+	}
+};
+std::uintptr_t measured::memory;
 extern "C" void free_sized(void *, std::size_t);
 
 int main()
 {
+	measured *one = new measured[1];
+	const std::uintptr_t begin = (std::uintptr_t)one - measured::memory;
+
+	delete[] one;
 	for (int n = 1; n < 200; n++) {
 		wide *plain = new wide[n]();
 		with_destructor *counted = new with_destructor[n];
 		std::vector<wide> v(n);
 		std::string s(n * 10, 'x');
 
-		if ((std::uintptr_t)plain % 64 || (std::uintptr_t)counted % 64 ||
+		if ((std::uintptr_t)plain % 64 || ((std::uintptr_t)counted - begin) % 64 ||
 		    (std::uintptr_t)v.data() % 64)
 			return 1;
 		delete[] plain;
