@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,7 +53,9 @@ static void choose_secret(void)
 {
 	const uint64_t *kernels;
 
-	if (getrandom(&mh_secret, sizeof(mh_secret), GRND_NONBLOCK) == sizeof(mh_secret))
+	/* The kernel itself: libc's may set up a generator first, with memory of its own. */
+	if (syscall(SYS_getrandom, &mh_secret, sizeof(mh_secret), GRND_NONBLOCK) ==
+	    (long)sizeof(mh_secret))
 		return;
 	/* The second half: libc guards its own pointers with it, mixed. */
 	kernels = (const uint64_t *)getauxval(AT_RANDOM);
