@@ -3,6 +3,8 @@
 #include "backend.h"
 
 #include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -71,6 +73,7 @@ void *memhook_je_mmap64(void *at, size_t size, int prot, int flags, int fd,
 			off64_t offset);
 int memhook_je_munmap(void *p, size_t size);
 int memhook_je_madvise(void *p, size_t size, int advice);
+char *memhook_je_strerror_r(int error, char *buf, size_t size);
 void *memhook_je_sbrk(intptr_t grow);
 
 static size_t whole_pages(size_t size)
@@ -105,6 +108,9 @@ void *memhook_je_mmap(void *at, size_t size, int prot, int flags, int fd, __off_
 	return memhook_je_mmap64(at, size, prot, flags, fd, offset);
 }
 
+/* Why munmap failed last, of whatever thread: relaxed, for a message. */
+static _Atomic int munmap_error;
+
 /* Out of the table first: another thread may get the same addresses. */
 int memhook_je_munmap(void *p, size_t size)
 {
@@ -112,8 +118,24 @@ int memhook_je_munmap(void *p, size_t size)
 
 	mh_range_remove(p, whole_pages(size));
 	rc = munmap(p, size);
+	if (rc)
+		atomic_store_explicit(&munmap_error, errno, memory_order_relaxed);
 	errno = saved;
 	return rc;
+}
+
+/*
+ * The GNU one.  jemalloc asks for a text when munmap failed, and at no other
+ * time, with locks held: libc's translates it and allocates for that.  `error`
+ * is the errno that was kept.
+ */
+char *memhook_je_strerror_r(int error, char *buf, size_t size)
+{
+	const char *why = strerrordesc_np(
+		atomic_load_explicit(&munmap_error, memory_order_relaxed));
+
+	(void)error, (void)buf, (void)size;
+	return (char *)(why ? why : "unknown");
 }
 
 int memhook_je_madvise(void *p, size_t size, int advice)

@@ -35,9 +35,9 @@ for name in malloc calloc realloc free memalign sdallocx mallctl; do
 	}
 done
 
-# Where its memory lies is ours to note (src/ranges.h), and which mutexes there
-# are (src/backend-fork.c).
-for call in mmap mmap64 munmap sbrk madvise pthread_mutex_init; do
+# Where its memory lies is ours to note (src/ranges.h), which mutexes there are
+# (src/backend-fork.c), and that no text of an error is allocated.
+for call in mmap mmap64 munmap sbrk madvise strerror_r pthread_mutex_init; do
 	echo "$call memhook_je_$call"
 done > "$work/calls"
 
