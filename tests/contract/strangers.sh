@@ -223,8 +223,8 @@ for flags in "-std=c++17" "-std=c++17 -O3 -fsized-deallocation"; do
 	build "$CXX" $flags "$work/wide.cc" -o "$work/wide" "${hook[@]}"
 	check "wide arrays, $flags" 0 '^aligned' "$work/wide"
 done
-case $(uname -m) in
-x86_64)
+case $("$CC" -dumpmachine) in
+x86_64-*)
 	build "$CXX" -std=c++17 -O2 -mavx512f "$work/wide.cc" -o "$work/wide" "${hook[@]}"
 	if grep -qw avx512f /proc/cpuinfo; then
 		check "AVX-512 arrays" 0 '^aligned' "$work/wide"
@@ -240,29 +240,43 @@ echo 'int main(void) { return 0; }' > "$work/main.c"
 build "$CC" "$work/main.c" -o "$work/musl" -Wl,-dynamic-linker,/lib/ld-musl-x86_64.so.1
 check "a program of musl's" 126 'uses musl, not glibc' "$MEMHOOK_TOOL" run -- "$work/musl"
 
-# 32 bits, i386: exit(7).  The kernel may run it, the loader has no part in it.
-case $(uname -m) in
-x86_64)
-	{
-		printf '\177ELF\1\1\1\0\0\0\0\0\0\0\0\0\2\0\3\0\1\0\0\0\124\200\4\10'
-		printf '\64\0\0\0\0\0\0\0\0\0\0\0\64\0\40\0\1\0\0\0\0\0\0\0'
-		printf '\1\0\0\0\0\0\0\0\0\200\4\10\0\200\4\10\140\0\0\0\140\0\0\0'
-		printf '\5\0\0\0\0\20\0\0\61\300\100\263\7\315\200\0\0\0\0\0'
-	} > "$work/small"
-	chmod +x "$work/small"
-	check "32 bits" 126 'another architecture' "$MEMHOOK_TOOL" run -- "$work/small"
-	if "$work/small"; [ $? = 7 ]; then
-		check "a child of 32 bits" 7 'exited with status 7' "$MEMHOOK_TOOL" run \
-			--follow -- sh -c "$work/small"
-	else
-		echo "no programs of 32 bits here: not tried"
-	fi
-	# one that the loader knows: it says that it passes our library over
-	for loader in /lib/ld-linux.so.2 /lib32/ld-linux.so.2; do
-		[ -x "$loader" ] || continue
-		check "a loader of 32 bits" 0 'wrong ELF class' \
-			env LD_PRELOAD="$MEMHOOK_LIBRARY" "$loader" --list "$loader"
-	done
+# The other word size of x86: exit(7).  The kernel may run it, the loader has no part in it.
+exit_of_i386() {
+	printf '\177ELF\1\1\1\0\0\0\0\0\0\0\0\0\2\0\3\0\1\0\0\0\124\200\4\10'
+	printf '\64\0\0\0\0\0\0\0\0\0\0\0\64\0\40\0\1\0\0\0\0\0\0\0'
+	printf '\1\0\0\0\0\0\0\0\0\200\4\10\0\200\4\10\140\0\0\0\140\0\0\0'
+	printf '\5\0\0\0\0\20\0\0\61\300\100\263\7\315\200\0\0\0\0\0'
+}
+exit_of_x86_64() {
+	printf '\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\76\0\1\0\0\0\170\0\100\0\0\0\0\0'
+	printf '\100\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\100\0\70\0\1\0\0\0\0\0\0\0'
+	printf '\1\0\0\0\5\0\0\0\0\0\0\0\0\0\0\0\0\0\100\0\0\0\0\0\0\0\100\0\0\0\0\0'
+	printf '\204\0\0\0\0\0\0\0\204\0\0\0\0\0\0\0\0\20\0\0\0\0\0\0'
+	printf '\270\74\0\0\0\277\7\0\0\0\17\5'
+}
+case $("$CC" -dumpmachine) in
+x86_64-*)
+	other=i386 loaders=(/lib/ld-linux.so.2 /lib32/ld-linux.so.2)
+	exit_of_i386
 	;;
-esac
+i?86-*)
+	other=x86_64 loaders=(/lib64/ld-linux-x86-64.so.2)
+	exit_of_x86_64
+	;;
+*) exit $failed ;;
+esac > "$work/other"
+chmod +x "$work/other"
+check "$other" 126 'another architecture' "$MEMHOOK_TOOL" run -- "$work/other"
+if "$work/other"; [ $? = 7 ]; then
+	check "a child of $other" 7 'exited with status 7' "$MEMHOOK_TOOL" run \
+		--follow -- sh -c "$work/other"
+else
+	echo "no programs of $other here: not tried"
+fi
+# one that the loader knows: it says that it passes our library over
+for loader in "${loaders[@]}"; do
+	[ -x "$loader" ] || continue
+	check "a loader of $other" 0 'wrong ELF class' \
+		env LD_PRELOAD="$MEMHOOK_LIBRARY" "$loader" --list "$loader"
+done
 exit $failed
