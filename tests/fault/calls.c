@@ -26,6 +26,7 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,7 +63,7 @@ static struct run {
 	volatile int listener, pid;
 	unsigned long seen, fail_at;
 	struct call *hit;
-	unsigned long libc_start, libc_end;
+	struct code { unsigned long start, end; } libc, vdso;
 } run;
 
 static int install_filter(void)
@@ -110,11 +111,16 @@ static void *launch(void *arg)
 	return NULL;
 }
 
-/* Where libc's code lies: at the same place in each run. */
-static void find_libc(unsigned pid)
+static int is_in(const struct code *code, unsigned long at)
+{
+	return at >= code->start && at < code->end;
+}
+
+/* Where the code lies, of libc and of the kernel's: at the same place in each run. */
+static void find_code(unsigned pid)
 {
 	char path[64], line[512], exe[512];
-	unsigned long start, end;
+	struct code code;
 	ssize_t n;
 	FILE *maps;
 
@@ -128,22 +134,57 @@ static void find_libc(unsigned pid)
 	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
 	maps = fopen(path, "re");
 	while (maps && fgets(line, sizeof(line), maps))
-		if (strstr(line, " r-xp ") && strstr(line, "/libc.so.6") &&
-		    sscanf(line, "%lx-%lx", &start, &end) == 2) {
-			run.libc_start = start;
-			run.libc_end = end;
+		if (strstr(line, " r-xp ") &&
+		    sscanf(line, "%lx-%lx", &code.start, &code.end) == 2) {
+			if (strstr(line, "/libc.so.6"))
+				run.libc = code;
+			else if (strstr(line, "[vdso]"))
+				run.vdso = code;
 		}
 	if (maps)
 		fclose(maps);
 }
 
+#ifdef __i386__
+/*
+ * There libc calls the kernel by way of the vdso, whose __kernel_vsyscall keeps
+ * three registers on the stack, above where it returns to.
+ */
+static unsigned long caller_of_vdso(unsigned thread)
+{
+	unsigned long stack, at = 0;
+	struct iovec here = { &at, sizeof(at) }, there = { NULL, sizeof(at) };
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%u/syscall", thread);
+	f = fopen(path, "re");
+	/* its number, six arguments, stack, instruction */
+	if (f && fscanf(f, "%*s %*s %*s %*s %*s %*s %*s %lx", &stack) == 1) {
+		there.iov_base = (void *)(stack + 3 * sizeof(at));
+		process_vm_readv((pid_t)thread, &here, 1, &there, 1, 0);
+	}
+	if (f)
+		fclose(f);
+	return at;
+}
+#else
+static unsigned long caller_of_vdso(unsigned thread)
+{
+	(void)thread;
+	return 0;
+}
+#endif
+
 static int is_counted(const struct seccomp_notif *ask)
 {
 	unsigned long at = (unsigned long)ask->data.instruction_pointer;
 
-	if (!run.libc_start)
-		find_libc(ask->pid);
-	return run.libc_start && at >= run.libc_start && at < run.libc_end;
+	if (!run.libc.start)
+		find_code(ask->pid);
+	if (is_in(&run.vdso, at))
+		at = caller_of_vdso(ask->pid);
+	return is_in(&run.libc, at);
 }
 
 static void answer(int fd)
@@ -229,7 +270,7 @@ static int all_in_turn(const char *only)
 		}
 		if (run.fail_at == 0 && run.seen == 0) {
 			printf("the kernel does not say here who calls it\n");
-			return 77; /* all seem to be the vdso's, with 32 bits */
+			return 77;
 		}
 		n = pread(run.output, text, sizeof(text) - 1, 0);
 		text[n > 0 ? n : 0] = '\0';
