@@ -97,9 +97,35 @@ static enum outcome behind_16(size_t size)
 	return behind(size, 16);
 }
 
+#define PAGE ((size_t)4096)
+#define ROW 128
+
+/*
+ * One that has memory a page behind it, another one's, for what is next to the
+ * heap may be nothing.  With strict there is no such block; then the last one,
+ * which has nothing behind it.
+ */
+static char *with_a_page_behind(size_t size)
+{
+	uintptr_t row[ROW], behind;
+	int i, j;
+
+	for (i = 0; i < ROW && size < LARGE; i++)
+		row[i] = (uintptr_t)malloc(size);
+	for (i = 0; i < ROW && size < LARGE; i++)
+		for (j = 0; j < ROW; j++) {
+			behind = row[i] + size + PAGE;
+			if (row[j] - row[i] <= PAGE && row[j] / PAGE == behind / PAGE)
+				return (char *)row[i];
+		}
+	return malloc(size);
+}
+
 static enum outcome behind_a_page(size_t size)
 {
-	return behind(size, 4097);
+	p = with_a_page_behind(size);
+	p[size + PAGE] ^= 1;
+	return end();
 }
 
 static enum outcome behind_much(size_t size)
@@ -140,8 +166,6 @@ static enum outcome string_end(size_t size)
 	p[43] = '\0';
 	return end();
 }
-
-#define ROW 64
 
 /* Each block fills its place: what is behind one is the next one's cookie. */
 static enum outcome into_next(size_t size)
