@@ -40,9 +40,17 @@ static void *libstdcxx(const char *symbol)
 	return library ? dlsym(library, symbol) : NULL;
 }
 
+/* The same for what is not ours, too: without dlopen, which wants memory itself. */
+static void *runtime(const char *symbol)
+{
+	void *found = dlsym(RTLD_DEFAULT, symbol);
+
+	return found ? found : libstdcxx(symbol);
+}
+
 static __attribute__((noreturn)) void throw_bad_alloc(void)
 {
-	void (*throw)(void) = (void (*)(void))libstdcxx("_ZSt17__throw_bad_allocv");
+	void (*throw)(void) = (void (*)(void))runtime("_ZSt17__throw_bad_allocv");
 
 	if (throw)
 		throw();
@@ -55,7 +63,7 @@ static MH_COLD void *new_failed(size_t align, size_t size, uint64_t meta,
 {
 	new_handler (*current)(void);
 
-	current = (new_handler(*)(void))libstdcxx("_ZSt15get_new_handlerv");
+	current = (new_handler(*)(void))runtime("_ZSt15get_new_handlerv");
 	for (;;) {
 		new_handler handler = current ? current() : NULL;
 		void *block;
