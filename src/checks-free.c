@@ -93,7 +93,7 @@ static MH_INLINE void fill_freed(const struct mh_ring *r, char *block, size_t en
 	if (end <= MH_FILL_SMALL)
 		mh_fill_small(block, block + end);
 	else
-		mh_fill_ends(block, block + mh_ring_end(r, end), 4);
+		mh_fill_ends(block, block + mh_ring_end(r, end));
 }
 
 void mh_check_free(void *block, uint64_t expected, size_t claimed, const void *caller)

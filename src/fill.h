@@ -20,13 +20,16 @@ static MH_INLINE void mh_fill_chunk(char *p)
 	*(mh_chunk *)p = MH_FILLED;
 }
 
-/* The first n chunks and the last n, which may be the same. */
-static MH_INLINE void mh_fill_ends(char *block, char *end, int n)
+/* So many chunks at either end of a large one. */
+#define MH_END_CHUNKS (MH_FILL_MAX / 2 / (int)sizeof(mh_chunk))
+
+/* Those of either end may be the same. */
+static MH_INLINE void mh_fill_ends(char *block, char *end)
 {
 	int i;
 
 #pragma GCC unroll 4
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < MH_END_CHUNKS; i++) {
 		mh_fill_chunk(block + i * (int)sizeof(mh_chunk));
 		mh_fill_chunk(end - (i + 1) * (int)sizeof(mh_chunk));
 	}
@@ -63,7 +66,7 @@ static MH_INLINE void mh_fill(char *block, char *end)
 	if (end - block <= MH_FILL_SMALL)
 		mh_fill_small(block, end);
 	else
-		mh_fill_ends(block, end, 4);
+		mh_fill_ends(block, end);
 }
 
 /* The end of a large one, whose start is filled already. */
@@ -72,28 +75,13 @@ static MH_INLINE void mh_fill_tail(char *end)
 	int i;
 
 #pragma GCC unroll 4
-	for (i = 0; i < MH_FILL_MAX / 2 / (int)sizeof(mh_chunk); i++)
+	for (i = 0; i < MH_END_CHUNKS; i++)
 		mh_fill_chunk(end - (i + 1) * (int)sizeof(mh_chunk));
 }
 
 static MH_INLINE mh_chunk mh_differs(const char *p)
 {
 	return *(const mh_chunk *)p ^ MH_FILLED;
-}
-
-static MH_INLINE mh_chunk mh_ends_differ(const char *block, const char *end, int n)
-{
-	mh_chunk differ = { 0 };
-	int i;
-
-#pragma GCC unroll 4
-	for (i = 0; i < n; i++) {
-		const char *tail = end - (i + 1) * (int)sizeof(mh_chunk);
-
-		differ |= mh_differs(block + i * (int)sizeof(mh_chunk));
-		differ |= mh_differs(tail);
-	}
-	return differ;
 }
 
 /* gcc takes half of a vector by way of the stack, unless it is moved first. */
@@ -107,17 +95,27 @@ static MH_INLINE int mh_is_none(mh_chunk differ)
 #endif
 }
 
+static MH_INLINE int mh_is_filled_large(const char *block, const char *end)
+{
+	mh_chunk differ = { 0 };
+	int i;
+
+#pragma GCC unroll 4
+	for (i = 0; i < MH_END_CHUNKS; i++) {
+		const char *tail = end - (i + 1) * (int)sizeof(mh_chunk);
+
+		differ |= mh_differs(block + i * (int)sizeof(mh_chunk));
+		differ |= mh_differs(tail);
+	}
+	return mh_is_none(differ);
+}
+
 static MH_INLINE int mh_is_filled_small(const char *block, const char *end)
 {
 	ptrdiff_t second = mh_second(block, end);
 
 	return mh_is_none(mh_differs(block) | mh_differs(block + second) |
 			  mh_differs(end - 16 - second) | mh_differs(end - 16));
-}
-
-static MH_INLINE int mh_is_filled_large(const char *block, const char *end)
-{
-	return mh_is_none(mh_ends_differ(block, end, 4));
 }
 
 static inline int mh_is_filled(const char *block, const char *end)

@@ -293,8 +293,7 @@ static uint64_t resolve(struct mh_hot *h, memhook_owner (*ask)(void *))
 	if (owner == MEMHOOK_AUTO)
 		return MH_ASK_ON;
 	row = mh_owner_row(owner);
-	if (owner == *last && mh_pinned(h) == row &&
-	    mh_owner_current(owner))
+	if (owner == *last && mh_pinned(h) == row && mh_owner_current(owner))
 		return row;
 	atomic_store(&h->owned, mh_w0_owned(row)); /* before the check: mh_apply_scope() */
 	*last = owner;
