@@ -96,6 +96,8 @@ void *memhook_je_mmap64(void *at, size_t size, int prot, int flags, int fd,
 		return p;
 	}
 	began = 1;
+	if (prot == PROT_NONE) /* strict overcommit: a piece is made readable in time */
+		mh_ranges_hide();
 	if (flags & MAP_FIXED)
 		mh_range_remove(p, whole_pages(size));
 	mh_range_add(p, whole_pages(size), MH_RANGE_HEAP);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -15,6 +14,7 @@
 #include "memhook.h"
 #include "owner.h"
 #include "process.h"
+#include "ranges.h"
 #include "zero.h"
 
 /*
@@ -66,27 +66,14 @@ uint64_t mh_peek_meta(const void *block, uint64_t *w0)
 	return mh_cookie_meta(&c, block, mh_secret);
 }
 
-/*
- * Pages that held a cookie of ours at their end.  jemalloc does not unmap
- * what it got, so they may be read; without this table every block that
- * happens to lie at the start of a page would cost a system call.
- */
-#define KNOWN_PAGES 1024
-static _Atomic uintptr_t known_page[KNOWN_PAGES];
-
-/* relaxed: the table is a hint, a page stays what it is */
 int mh_cookie_is_known(const struct mh_cookie *c)
 {
-	uintptr_t page = (uintptr_t)c >> 12;
-
-	return atomic_load_explicit(&known_page[page % KNOWN_PAGES], MH_RELAXED) == page;
+	return mh_range_has(c) && !mh_guard_has(c);
 }
 
 static uint64_t read_meta(const void *block, uint64_t *w0)
 {
 	const struct mh_cookie *c = mh_cookie_of(block);
-	uintptr_t page = (uintptr_t)c >> 12;
-	uint64_t meta;
 
 	if (mh_guard_has(block))
 		return mh_guard_meta(block, w0);
@@ -95,10 +82,7 @@ static uint64_t read_meta(const void *block, uint64_t *w0)
 		*w0 = c->w0;
 		return mh_cookie_meta(c, block, mh_secret);
 	}
-	meta = mh_peek_meta(block, w0);
-	if (meta)
-		atomic_store_explicit(&known_page[page % KNOWN_PAGES], page, MH_RELAXED);
-	return meta;
+	return mh_peek_meta(block, w0);
 }
 
 uint64_t mh_verify(const void *block, const char *call, const void *caller)

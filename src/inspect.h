@@ -12,7 +12,10 @@ int mh_peek(const void *from, void *to, size_t n);
 /* meta of the block's cookie, 0 if there is none; its w0. */
 uint64_t mh_peek_meta(const void *block, uint64_t *w0);
 
-/* For a block at the start of a page: may the page before be read? */
+/*
+ * For a block at the start of a page: may the page before be read?  It takes no
+ * system call, which one block of 256 would cost.
+ */
 struct mh_cookie;
 int mh_cookie_is_known(const struct mh_cookie *c);
 

@@ -13,8 +13,9 @@
  * its parent.  Readers see the copy in the area.
  */
 static struct mh_range table[MH_RANGES_MAX];
-static uint32_t used;
+static _Atomic uint32_t used;
 static uint32_t lost;
+static _Atomic int some_hidden;
 static struct mh_area *shown_in;
 static int shown_by; /* the process whose area that is */
 
@@ -49,15 +50,16 @@ static void leave(void)
 	atomic_store_explicit(&holder, 0, memory_order_release);
 }
 
-/* relaxed: only the holder stores; a reader outside checks what it sees */
+/* Only the holder stores; a reader outside checks what it sees. */
 static uint64_t get(const _Atomic uint64_t *from)
 {
 	return atomic_load_explicit(from, memory_order_relaxed);
 }
 
+/* release: an entry is empty between two stretches, see covers() */
 static void put(_Atomic uint64_t *to, uint64_t n)
 {
-	atomic_store_explicit(to, n, memory_order_relaxed);
+	atomic_store_explicit(to, n, memory_order_release);
 }
 
 static void show(uint32_t i)
@@ -138,6 +140,50 @@ void mh_range_remove(const void *p, size_t size)
 	for (i = 0, n = used; i < n; i++)
 		remove_from(i, (uintptr_t)p, (uintptr_t)p + size);
 	leave();
+}
+
+/*
+ * Without the lock, and the entry may change: its start is 0 before it gets
+ * other bounds, so an end that does not belong to the start that was read finds
+ * another start now.  acquire: pairs with the release in put().
+ */
+static int covers(uint32_t i, uint64_t at)
+{
+	uint64_t start = atomic_load_explicit(&table[i].start, memory_order_acquire);
+	uint64_t end = atomic_load_explicit(&table[i].end, memory_order_acquire);
+
+	return start && !(start & MH_RANGE_IS_OWN) && at >= start && at < end &&
+	       get(&table[i].start) == start;
+}
+
+/* Where it was found last, by stretches of 2 MiB: what each arena begins in. */
+#define HINTS 256
+static _Atomic uint16_t hint[HINTS];
+
+int mh_range_has(const void *p)
+{
+	uint64_t at = (uintptr_t)p;
+	_Atomic uint16_t *known = &hint[(at >> 21) % HINTS];
+	uint32_t i, n;
+
+	/* relaxed, all of them: what they say is verified, or settled at start */
+	if (atomic_load_explicit(&some_hidden, memory_order_relaxed))
+		return 0;
+	if (covers(atomic_load_explicit(known, memory_order_relaxed), at))
+		return 1;
+	n = atomic_load_explicit(&used, memory_order_relaxed);
+	for (i = 0; i < n; i++) {
+		if (!covers(i, at))
+			continue;
+		atomic_store_explicit(known, (uint16_t)i, memory_order_relaxed);
+		return 1;
+	}
+	return 0;
+}
+
+void mh_ranges_hide(void)
+{
+	atomic_store_explicit(&some_hidden, 1, memory_order_relaxed);
 }
 
 void mh_ranges_show(struct mh_area *area)
