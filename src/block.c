@@ -242,8 +242,8 @@ void mh_free_unsure(void *block, uint64_t expected, size_t claimed, const void *
 }
 
 /*
- * What free's own few lines do not know, but is right: large and over-aligned
- * blocks.  All that is wrong, and all that could fault, is for others to look at.
+ * What free's own few lines do not know, but is right: blocks that are large,
+ * over-aligned, or at the start of a page.  All that is wrong, and all that could fault, is for others to look at.
  */
 static MH_NOINLINE void free_other(void *block, uint64_t expected, size_t claimed,
 				   const void *caller)
@@ -264,6 +264,10 @@ static MH_NOINLINE void free_other(void *block, uint64_t expected, size_t claime
 	if (mh_unlikely(((meta ^ expected) & (255 | MH_GUARDED)) ||
 			(claimed != MH_ANY_SIZE && claimed != mh_cookie_size(w0)))) {
 		mh_free_unsure(block, expected, claimed, caller);
+		return;
+	}
+	if (mh_cookie_is_small(c, block, mh_key(h, expected))) {
+		mh_free_known(h, block, w0);
 		return;
 	}
 	mh_cookie_flip(block);

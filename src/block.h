@@ -165,31 +165,14 @@ mh_calloc(size_t size, uint64_t meta, const struct mh_from *told)
 	return mh_alloc_hot(size, meta, 1, told, mh_alloc_ask, mh_calloc_fresh);
 }
 
-/* `claimed` where the caller of free tells no size. */
-#define MH_ANY_SIZE SIZE_MAX
-
-/* `told` as above. */
-static inline __attribute__((always_inline)) void
-mh_free(void *block, uint64_t meta, size_t claimed, const void *told)
+/* A small block without alignment, verified: its bin takes it, or the backend. */
+static inline __attribute__((always_inline)) void mh_free_known(struct mh_hot *h, void *block,
+								uint64_t w0)
 {
-	struct mh_hot *h = mh_hot;
-	const struct mh_cookie *c = mh_cookie(block);
-	struct mh_row *row;
-	struct mh_bin *bin;
-	uint64_t w0;
-	size_t size;
+	size_t size = mh_w0_size(w0);
+	struct mh_bin *bin = mh_bin_there(mh_cache(h), mh_w0_bin(w0));
+	struct mh_row *row = &h->rows[mh_cookie_owner(w0)];
 
-	if (mh_unlikely(mh_free_asks(h, block) ||
-			!mh_cookie_is_small(c, block, mh_key(h, meta)) ||
-			(claimed != MH_ANY_SIZE && claimed != mh_w0_size(c->w0)))) {
-		mh_free_ask(block, meta, claimed,
-			    told ? told : __builtin_return_address(0));
-		return;
-	}
-	w0 = c->w0;
-	size = mh_w0_size(w0);
-	bin = mh_bin_there(mh_cache(h), mh_w0_bin(w0));
-	row = &h->rows[mh_cookie_owner(w0)];
 	mh_cookie_flip(block);
 	if (mh_likely(mh_bin_push(bin, block))) {
 		if (mh_unlikely(mh_count_free(h, row, size, bin->weight)))
@@ -201,6 +184,26 @@ mh_free(void *block, uint64_t meta, size_t claimed, const void *told)
 		return;
 	}
 	mh_release(block, size);
+}
+
+/* `claimed` where the caller of free tells no size. */
+#define MH_ANY_SIZE SIZE_MAX
+
+/* `told` as above. */
+static inline __attribute__((always_inline)) void
+mh_free(void *block, uint64_t meta, size_t claimed, const void *told)
+{
+	struct mh_hot *h = mh_hot;
+	const struct mh_cookie *c = mh_cookie(block);
+
+	if (mh_unlikely(mh_free_asks(h, block) ||
+			!mh_cookie_is_small(c, block, mh_key(h, meta)) ||
+			(claimed != MH_ANY_SIZE && claimed != mh_w0_size(c->w0)))) {
+		mh_free_ask(block, meta, claimed,
+			    told ? told : __builtin_return_address(0));
+		return;
+	}
+	mh_free_known(h, block, c->w0);
 }
 
 #endif /* MH_BLOCK_H */
