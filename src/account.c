@@ -10,7 +10,7 @@
  * atomic read-modify-write on a shared line, which is why it happens when
  * much has changed and not once per block.  Nothing is ordered by them: relaxed.
  */
-static void coarse_add(struct mh_coarse *c, int64_t change)
+static int64_t coarse_add(struct mh_coarse *c, int64_t change)
 {
 	int64_t live, peak;
 
@@ -20,6 +20,7 @@ static void coarse_add(struct mh_coarse *c, int64_t change)
 	       !atomic_compare_exchange_weak_explicit(&c->peak_bytes, &peak, live,
 						      MH_RELAXED, MH_RELAXED))
 		;
+	return live;
 }
 
 static int64_t gather(struct mh_hot *h)
@@ -42,24 +43,27 @@ void mh_publish_net(struct mh_hot *h)
 /*
  * The tally has gone 16 KiB one way.  What a large block moves there and back
  * stays with the thread: 48 KiB, and those 16.  When the way has turned, half of
- * it is kept back, for it may turn again.
+ * it is kept back, for it may turn again.  Returns what the process has then.
  */
-static void step_net(struct mh_hot *h)
+static int64_t step_net(struct mh_hot *h)
 {
 	struct mh_line *l = (struct mh_line *)h;
 	int64_t change = gather(h);
 	int up = change > 0;
 
 	if (change < MH_NET_FAR && change > -MH_NET_FAR)
-		return;
+		return MH_LIVE_UNKNOWN;
 	l->unpublished = 0;
 	if (up != l->went_up)
 		l->unpublished = up ? MH_NET_FAR / 2 : -MH_NET_FAR / 2;
 	l->went_up = up;
-	coarse_add(&mh_area->total, change - l->unpublished);
+	return coarse_add(&mh_area->total, change - l->unpublished);
 }
 
-/* Only this thread writes the row and what it published of it. */
+/*
+ * Only this thread writes the row and what it published of it.  On the way down
+ * a step is kept back: what comes and goes by two steps is not published.
+ */
 static void publish_row(struct mh_hot *h, struct mh_row *row)
 {
 	ptrdiff_t owner = row - h->rows;
@@ -69,9 +73,11 @@ static void publish_row(struct mh_hot *h, struct mh_row *row)
 	net = (int64_t)(atomic_load_explicit(&row->alloc_bytes, MH_RELAXED) -
 			atomic_load_explicit(&row->free_bytes, MH_RELAXED));
 	change = net - *published;
-	if (change < MH_STEP && change > -MH_STEP)
+	if (change <= MH_STEP && change >= -MH_STEP)
 		return;
-	*published = net;
+	if (change < 0)
+		change += MH_STEP;
+	*published += change;
 	coarse_add(&mh_coarse(mh_area)[owner], change);
 }
 
@@ -80,27 +86,37 @@ void mh_publish_alloc(struct mh_hot *h, struct mh_row *row)
 	if (mh_unlikely(mh_guard_rate))
 		mh_guard_step(h, row);
 	publish_row(h, row);
-	if (h->tally & MH_TALLY_LOOK) {
-		step_net(h);
-		mh_heap_tick();
-	}
+	if (h->tally & MH_TALLY_LOOK)
+		mh_heap_tick(step_net(h));
 }
 
 void mh_publish_free(struct mh_hot *h, struct mh_row *row)
 {
 	publish_row(h, row);
-	if (h->tally & MH_TALLY_LOOK) {
-		step_net(h);
-		mh_heap_tick_freed();
-	}
+	if (h->tally & MH_TALLY_LOOK)
+		mh_heap_tick_freed(step_net(h));
 }
 
 /* More than a tally can take, and a step by itself. */
-static void count_large(struct mh_hot *h, struct mh_row *row, int64_t change)
+static int64_t count_large(struct mh_hot *h, struct mh_row *row, int64_t change)
 {
 	((struct mh_line *)h)->unpublished += change;
 	publish_row(h, row);
-	step_net(h);
+	return step_net(h);
+}
+
+static void row_alloc(struct mh_hot *h, struct mh_row *row, size_t size)
+{
+	mh_row_add(&row->alloc_bytes, size);
+	mh_row_add(&row->alloc_calls, 1);
+	if (mh_unlikely(mh_guard_rate))
+		mh_guard_step(h, row);
+}
+
+static void row_free(struct mh_row *row, size_t size)
+{
+	mh_row_add(&row->free_bytes, size);
+	mh_row_add(&row->free_calls, 1);
 }
 
 void mh_count_alloc_any(struct mh_hot *h, uint64_t owner, size_t size)
@@ -112,12 +128,8 @@ void mh_count_alloc_any(struct mh_hot *h, uint64_t owner, size_t size)
 			mh_publish_alloc(h, row);
 		return;
 	}
-	mh_row_add(&row->alloc_bytes, size);
-	mh_row_add(&row->alloc_calls, 1);
-	if (mh_unlikely(mh_guard_rate))
-		mh_guard_step(h, row);
-	count_large(h, row, (int64_t)size);
-	mh_heap_tick();
+	row_alloc(h, row, size);
+	mh_heap_tick(count_large(h, row, (int64_t)size));
 }
 
 void mh_count_free_any(struct mh_hot *h, uint64_t owner, size_t size)
@@ -129,10 +141,8 @@ void mh_count_free_any(struct mh_hot *h, uint64_t owner, size_t size)
 			mh_publish_free(h, row);
 		return;
 	}
-	mh_row_add(&row->free_bytes, size);
-	mh_row_add(&row->free_calls, 1);
-	count_large(h, row, -(int64_t)size);
-	mh_heap_tick_freed();
+	row_free(row, size);
+	mh_heap_tick_freed(count_large(h, row, -(int64_t)size));
 }
 
 void mh_shared_alloc(uint64_t owner, size_t size)

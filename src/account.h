@@ -17,7 +17,7 @@
 
 /*
  * A row is looked at when alloc_bytes or free_bytes crosses a multiple of
- * 32 KiB, and its net change published when that is 32 KiB or more: so a
+ * 32 KiB, and its net change published when that is more than 32 KiB: so a
  * thread is never more than 64 KiB off.  The process's total likewise, by the
  * thread's tally: cache.h.
  */

@@ -46,11 +46,14 @@ static void put(_Atomic uint64_t *to, uint64_t n)
 	atomic_store_explicit(to, n, MH_RELAXED);
 }
 
+static uint64_t at_least_0(int64_t n)
+{
+	return n > 0 ? (uint64_t)n : 0;
+}
+
 static uint64_t live(void)
 {
-	int64_t n = atomic_load_explicit(&mh_area->total.live_bytes, MH_RELAXED);
-
-	return n > 0 ? (uint64_t)n : 0;
+	return at_least_0(atomic_load_explicit(&mh_area->total.live_bytes, MH_RELAXED));
 }
 
 static uint64_t less(uint64_t n, uint64_t other)
@@ -150,21 +153,21 @@ static uint64_t wait_ns(uint64_t now)
 	return soon > SOON_NS ? soon : SOON_NS;
 }
 
-void mh_heap_tick(void)
+/* The coarse clock is cheaper, and good enough for what is not urgent. */
+static uint64_t clock_for(uint64_t wait)
 {
-	uint64_t last = get(&tick.last_ns), now = live(), wait = wait_ns(now);
-	uint64_t now_ns, began;
+	return clock_ns(wait < TICK_NS ? CLOCK_MONOTONIC : CLOCK_MONOTONIC_COARSE);
+}
 
-	if (mh_heap_not_now)
+static void publish_at(uint64_t now_ns, uint64_t last, uint64_t now)
+{
+	uint64_t began;
+
+	if (!atomic_compare_exchange_strong_explicit(&tick.last_ns, &last, now_ns,
+						     MH_RELAXED, MH_RELAXED))
 		return;
-	/* The coarse one is cheaper, and good enough for what is not urgent. */
-	now_ns = clock_ns(wait < TICK_NS ? CLOCK_MONOTONIC : CLOCK_MONOTONIC_COARSE);
-
 	/* The time counts from the first call: start-up stays cheap. */
-	if ((last && now_ns < last + wait) ||
-	    !atomic_compare_exchange_strong_explicit(&tick.last_ns, &last, now_ns,
-						     MH_RELAXED, MH_RELAXED) ||
-	    (!last && wait))
+	if (!last && wait_ns(now))
 		return;
 	began = clock_ns(CLOCK_MONOTONIC);
 	put(&tick.live, now);
@@ -174,10 +177,23 @@ void mh_heap_tick(void)
 	put(&tick.took_ns, clock_ns(CLOCK_MONOTONIC) - began);
 }
 
-void mh_heap_tick_freed(void)
+void mh_heap_tick(int64_t known)
 {
-	if (get(&tick.live) >= live() + MOVED_MIN)
-		mh_heap_tick();
+	uint64_t last = get(&tick.last_ns), now_ns, wait;
+
+	if (mh_heap_not_now)
+		return;
+	wait = known == MH_LIVE_UNKNOWN ? TICK_NS : wait_ns(at_least_0(known));
+	now_ns = clock_for(wait);
+	if (last && now_ns < last + wait)
+		return;
+	publish_at(now_ns, last, known == MH_LIVE_UNKNOWN ? live() : at_least_0(known));
+}
+
+void mh_heap_tick_freed(int64_t known)
+{
+	if (known != MH_LIVE_UNKNOWN && get(&tick.live) >= at_least_0(known) + MOVED_MIN)
+		mh_heap_tick(known);
 }
 
 /* As glibc has it: arena = uordblks + fordblks, keepcost is what trim gives. */

@@ -12,10 +12,13 @@ void mh_heap_publish(void);
 
 /*
  * The same when the last time is long ago, or the heap has changed since: for
- * cold events of the hot path.
+ * cold events of the hot path.  `live` is what the process has, as the thread
+ * has just published it; MH_LIVE_UNKNOWN where it has not: to look would be to
+ * wait for those who publish.
  */
-void mh_heap_tick(void);
-void mh_heap_tick_freed(void); /* after a free */
+#define MH_LIVE_UNKNOWN INT64_MIN
+void mh_heap_tick(int64_t live);
+void mh_heap_tick_freed(int64_t live); /* after a free */
 
 /*
  * 1 while this thread holds the owners' lock and counts: then neither does
