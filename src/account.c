@@ -145,6 +145,16 @@ void mh_count_free_any(struct mh_hot *h, uint64_t owner, size_t size)
 	mh_heap_tick_freed(count_large(h, row, -(int64_t)size));
 }
 
+/* The new size first: nobody may see less than nothing. */
+void mh_count_resize(struct mh_hot *h, uint64_t owner, size_t size, size_t had)
+{
+	struct mh_row *row = &h->rows[owner];
+
+	row_alloc(h, row, size);
+	row_free(row, had);
+	mh_heap_tick(count_large(h, row, (int64_t)size - (int64_t)had));
+}
+
 void mh_shared_alloc(uint64_t owner, size_t size)
 {
 	struct mh_row *row = &mh_shard(0)[owner];

@@ -33,6 +33,9 @@ void mh_publish_net(struct mh_hot *h);
 void mh_count_alloc_any(struct mh_hot *h, uint64_t owner, size_t size);
 void mh_count_free_any(struct mh_hot *h, uint64_t owner, size_t size);
 
+/* One that takes the place of another: peaks see the difference. */
+void mh_count_resize(struct mh_hot *h, uint64_t owner, size_t size, size_t had);
+
 /* The same without a hot line: into shard 0, atomically. */
 void mh_shared_alloc(uint64_t owner, size_t size);
 void mh_shared_free(uint64_t owner, size_t size);

@@ -9,7 +9,7 @@
 #include "no-memory.h"
 #include "watch.h"
 
-/* The new block is counted first: nobody may see less than nothing. */
+/* A peak between the two would be of what nobody asked for. */
 static inline void *recharge(struct mh_hot *h, uint64_t w0, void *block, size_t size,
 			     uint64_t meta, enum mh_grant grant)
 {
@@ -18,8 +18,13 @@ static inline void *recharge(struct mh_hot *h, uint64_t w0, void *block, size_t 
 
 	if (mh_unlikely(grant == MH_GRANTED))
 		mh_limit_take_rest(owner, size, had);
-	charge(h, owner, block, size, meta);
-	credit(h, owner, had);
+	mh_cookie_set(block, mh_cookie_w0(size, owner), mh_cookie_key(meta, mh_secret));
+	if (mh_likely(h != NULL)) {
+		mh_count_resize(h, owner, size, had);
+	} else {
+		mh_shared_alloc(owner, size);
+		mh_shared_free(owner, had);
+	}
 	return block;
 }
 
