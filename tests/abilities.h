@@ -120,19 +120,38 @@ static inline long long resident_by_smaps(const void *p)
 	return kib < 0 ? -1 : kib * 1024;
 }
 
-/* What /proc/self/pagemap says of a page that was just written to: that it is there. */
-static inline int pagemap_is_true(void)
+/* The entry of /proc/PID/pagemap for an address; 0: none. */
+static inline uint64_t page_entry(int pid, uint64_t address)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry = 0, at = (uintptr_t)&entry / page * sizeof(entry);
+	uint64_t entry = 0, at = address / (uint64_t)sysconf(_SC_PAGESIZE) * sizeof(entry);
+	char path[64];
+	int fd;
 
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
 	if (pread(fd, &entry, sizeof(entry), (off_t)at) != sizeof(entry))
 		entry = 0;
 	close(fd);
-	return entry >> 57 == 64; /* present, and neither swapped nor a file's */
+	return entry;
+}
+
+/* Of three pages the middle one was written to, and is no file's: so it says. */
+static inline int pagemap_is_true(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *p = mmap(NULL, 3 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t flags[3] = { 1 };
+	int i;
+
+	if (p != MAP_FAILED && mprotect(p + page, page, PROT_READ | PROT_WRITE) == 0) {
+		p[page] = 1;
+		for (i = 0; i < 3; i++)
+			flags[i] = page_entry(getpid(), (uintptr_t)p + i * page) >> 58;
+		munmap(p, 3 * page);
+	}
+	return flags[0] == 0 && flags[1] == 32 && flags[2] == 0;
 }
 
 /* /proc/self/smaps and pagemap know of memory that was just written to. */

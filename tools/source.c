@@ -15,7 +15,8 @@
 
 #define PAGE_PRESENT (UINT64_C(1) << 63)
 #define PAGE_SWAPPED (UINT64_C(1) << 62)
-#define PAGE_FLAGS 57 /* these and those above */
+#define PAGE_OF_FILE (UINT64_C(1) << 61)
+#define PAGE_FLAGS (UINT64_C(63) << 58) /* the three, and those that no page has */
 #define ASK_PAGES 512 /* of pagemap at a time */
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -78,23 +79,6 @@ static int swap_is_used(void)
 	return total != unused;
 }
 
-/*
- * Does it say of a page of ours what is so: present, and nothing else?  An
- * emulator of the other byte order hands the kernel's words on as they are.
- */
-static int pagemap_is_true(void)
-{
-	uint64_t entry = 0, at = (uintptr_t)&entry / page_size() * sizeof(entry);
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return 0;
-	if (pread(fd, &entry, sizeof(entry), (off_t)at) != sizeof(entry))
-		entry = 0;
-	close(fd);
-	return entry >> PAGE_FLAGS == PAGE_PRESENT >> PAGE_FLAGS;
-}
-
 static int open_proc(int pid, const char *name)
 {
 	char path[64];
@@ -116,6 +100,32 @@ static size_t put_in_order(struct source_part *parts, size_t n)
 	return kept;
 }
 
+/*
+ * Does it know of the file's first page, which the process has read?  If not,
+ * it does not speak of this memory: emulators put their program's elsewhere, or
+ * have another byte order and hand the kernel's words on as they are.
+ */
+static int pagemap_is_true(const struct source *s)
+{
+	uint64_t entry = 0;
+
+	if (s->part_count == 0 || s->parts[0].offset != 0 ||
+	    pread(s->pagemap, &entry, sizeof(entry),
+		  (off_t)(s->parts[0].address / page_size() * sizeof(entry))) !=
+		    sizeof(entry))
+		return 0;
+	return (entry & PAGE_FLAGS) == (PAGE_PRESENT | PAGE_OF_FILE);
+}
+
+static void open_pagemap(struct source *s, int pid)
+{
+	s->pagemap = swap_is_used() ? -1 : open_proc(pid, "pagemap");
+	if (s->pagemap < 0 || pagemap_is_true(s))
+		return;
+	close(s->pagemap);
+	s->pagemap = -1;
+}
+
 int source_memory(struct source *s, int pid, struct source_part *parts, size_t n)
 {
 	memset(s, 0, sizeof(*s));
@@ -123,10 +133,11 @@ int source_memory(struct source *s, int pid, struct source_part *parts, size_t n
 	s->part_count = put_in_order(parts, n);
 	s->size = INT64_MAX;
 	s->fd = open_proc(pid, "mem");
-	s->pagemap = s->fd < 0 || swap_is_used() || !pagemap_is_true()
-			     ? -1
-			     : open_proc(pid, "pagemap");
-	return s->fd < 0 ? -1 : 0;
+	s->pagemap = -1;
+	if (s->fd < 0)
+		return -1;
+	open_pagemap(s, pid);
+	return 0;
 }
 
 void source_close(struct source *s)
