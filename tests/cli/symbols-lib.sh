@@ -56,9 +56,10 @@ start_sites() {
 	cat > sites
 	start sites "$@" "${pretender:-$SITES}" ${root:+"$root"}
 }
-# look: the report, in ./out
+# look: the report, in ./out.  The tool gives each name of a spoiled file a minute,
+# and may need it where an emulator runs it.
 look() {
-	timeout 200 "$MEMHOOK_TOOL" stat --format=json "$pid" > out 2> errors ||
+	timeout 1000 "$MEMHOOK_TOOL" stat --format=json "$pid" > out 2> errors ||
 		fail "stat: status $?, $(head -1 errors)"
 }
 # ask_as PATH BUILD-ID [PROGRAM]: the sites of a program, said to be in PATH
