@@ -29,7 +29,7 @@ static int number(const char *name, uint64_t *n)
 
 int mh_backend_numbers(struct mh_heap *heap)
 {
-	uint64_t epoch = 1;
+	uint64_t epoch = 1, page;
 
 	/* jemalloc's numbers are a snapshot, taken when the epoch moves. */
 	if (memhook_je_mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch)))
@@ -41,9 +41,9 @@ int mh_backend_numbers(struct mh_heap *heap)
 	    number("stats.mapped", &heap->mapped) ||
 	    number("stats.retained", &heap->retained) ||
 	    number(STATS_ALL "tcache_bytes", &heap->cached) ||
-	    number(STATS_ALL "pdirty", &heap->dirty))
+	    number(STATS_ALL "pdirty", &heap->dirty) || number("arenas.page", &page))
 		return -1;
-	heap->dirty *= (uint64_t)sysconf(_SC_PAGESIZE);
+	heap->dirty *= page; /* of its own: on ARM, Debian's has 64 KiB */
 	return 0;
 }
 
