@@ -61,6 +61,7 @@ static struct run {
 	char **argv;
 	int output;
 	volatile int listener, pid;
+	int no_listener; /* why */
 	unsigned long seen, fail_at;
 	struct call *hit;
 	struct code { unsigned long start, end; } libc, vdso;
@@ -94,6 +95,7 @@ static void *launch(void *arg)
 
 	(void)arg;
 	if (fd < 0) {
+		run.no_listener = errno;
 		run.listener = -1;
 		return NULL;
 	}
@@ -230,8 +232,10 @@ static int run_once(void)
 	while (p.fd >= 0 && poll(&p, 1, -1) >= 0 && !(p.revents & POLLHUP))
 		answer(p.fd);
 	pthread_join(t, NULL);
-	if (p.fd < 0)
+	if (p.fd < 0) {
+		errno = run.no_listener; /* of the other thread */
 		return -1;
+	}
 	close(p.fd);
 	if (waitpid(run.pid, &status, 0) != run.pid)
 		exit(99);
