@@ -54,7 +54,8 @@ static void sums(const struct mallinfo2 *m)
 
 /*
  * What a freed block leaves can be trimmed, until the allocator gives it back by
- * itself: little by little, or at once where 8 MiB have come together.
+ * itself: each thousand calls or so it does, with all that is more than it had
+ * when it last looked at the clock.  After many frees that may be everything.
  */
 static void what_is_freed_can_be_trimmed(void)
 {
