@@ -41,6 +41,9 @@ static void *short_life(void *arg)
 	return NULL;
 }
 
+/* What is mapped and resident is ours alone, and not an emulator's, too. */
+static int memory_is_ours;
+
 static void lives(int threads)
 {
 	pthread_t t[AT_ONCE];
@@ -139,13 +142,16 @@ static void leave_nothing(enum mh_by by, int many)
 	ck_assert_uint_le(all.cached_bytes, 65536); /* the main thread's */
 	ck_assert_uint_eq(all.live_blocks, few.live_blocks);
 	ck_assert_int_le(all.segment_kib, few.segment_kib + 4);
+	if (!memory_is_ours)
+		return;
 	ck_assert_int_le(all.mappings, few.mappings + 8);
 	ck_assert_int_le(all.rss_kib, few.rss_kib + ROOM_KIB);
 }
 
 START_TEST(a_hundred_thousand_threads)
 {
-	leave_nothing(MH_BY_NONE, 99000);
+	/* An emulator takes a hundred times as long for each. */
+	leave_nothing(MH_BY_NONE, memory_is_ours ? 99000 : 9000);
 }
 END_TEST
 
@@ -159,8 +165,7 @@ int main(void)
 {
 	TCase *c = tcase_create("short-lived");
 
-	if (!maps_are_true())
-		return 77;
+	memory_is_ours = maps_are_true();
 	tcase_add_test(c, a_hundred_thousand_threads);
 	tcase_add_test(c, ten_thousand_owners_that_end);
 	return run_case_within(c, 600);
