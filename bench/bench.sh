@@ -8,6 +8,7 @@ usage() {
 	usage: bench.sh [OPTION...]
 	  --rounds=N         how often each row is run in each column (5)
 	  --rows=REGEX       rows of workloads.txt, by group or name (all)
+	  --threads=N        the rows with two threads, with N of them; and with one
 	  --columns=A,B      columns besides jemalloc (all that are installed)
 	  --json=FILE        results for programs (bench-results.json)
 	  --svg=FILE         chart (bench-results.svg)
@@ -22,11 +23,13 @@ usage() {
 }
 
 rounds=${BENCH_ROUNDS:-5} pattern=${BENCH_ROWS:-.} wanted=${BENCH_COLUMNS:-}
+threads=${BENCH_THREADS:-2}
 json=bench-results.json svg=bench-results.svg text='' instructions=yes list=no
 for option; do
 	case $option in
 	--rounds=*) rounds=${option#*=} ;;
 	--rows=*) pattern=${option#*=} ;;
+	--threads=*) threads=${option#*=} ;;
 	--columns=*) wanted=${option#*=} ;;
 	--json=*) json=${option#*=} ;;
 	--svg=*) svg=${option#*=} ;;
@@ -39,6 +42,9 @@ for option; do
 done
 case $rounds in
 ''|*[!0-9]*|0) echo "bench: '$rounds' is no number of rounds" >&2; exit 2 ;;
+esac
+case $threads in
+''|*[!0-9]*|[01]) echo "bench: '$threads' is no number of threads, from 2" >&2; exit 2 ;;
 esac
 : "${BENCH:?the folder of the programs}" "${MEMHOOK_LIBRARY:?the hook to measure}"
 BENCH_SOURCE=$(cd "$(dirname "$0")" && pwd)
@@ -84,6 +90,20 @@ case $missing in
 *jemalloc*) say "libjemalloc.so.2 is missing: apt install libjemalloc2"; exit 77 ;;
 esac
 
+# with_threads: the row and the line for that many; 1: not one of theirs
+workloads=$BENCH_SOURCE/workloads.txt
+with_threads() {
+	local words
+	case $row in
+	*:1) grep -q " ${row%:1}:2 " "$workloads" || return 1 ;;
+	*:2)
+		read -ra words <<< "$line"
+		words[2]=$threads row=${row%:2}:$threads line=${words[*]}
+		;;
+	*) return 1 ;;
+	esac
+}
+
 # The command lines by row; the group in front of it.
 rows=()
 declare -A group clock command
@@ -91,10 +111,11 @@ while read -r g row c line; do
 	case $g in
 	''|\#*) continue ;;
 	esac
+	[ "$threads" = 2 ] || with_threads || continue
 	[[ $row =~ $pattern || $g =~ $pattern ]] || continue
 	rows+=("$row")
 	group[$row]=$g clock[$row]=$c command[$row]=$line
-done < "$BENCH_SOURCE/workloads.txt"
+done < "$workloads"
 [ "${#rows[@]}" -gt 0 ] || { say "no row is called '$pattern': --list"; exit 2; }
 
 if [ $list = yes ]; then
@@ -150,7 +171,7 @@ done > "$raw"
 [ -t 2 ] && printf '\r%50s\r' '' >&2
 
 : > "$BENCH_WORK/counts"
-if [ $instructions = yes ] && [ "$pattern" = . ]; then
+if [ $instructions = yes ] && [ "$pattern$threads" = .2 ]; then
 	"$BENCH_SOURCE/instructions.sh" show > "$BENCH_WORK/counts" 2> "$BENCH_WORK/error" ||
 		say "no instructions: $(tail -n 1 "$BENCH_WORK/counts")"
 fi
@@ -162,7 +183,7 @@ present_rows=$(printf '%s ' "${present[@]}")
 for part in table json chart; do
 	awk -v rows="$present_rows" -v columns="$order" -v missing="${missing# }" \
 		-v rounds="$rounds" -v machine="$machine" -v counts="$BENCH_WORK/counts" \
-		-v workloads="$BENCH_SOURCE/workloads.txt" \
+		-v workloads="$workloads" -v threads="$threads" \
 		-f "$BENCH_SOURCE/summary.awk" -f "$BENCH_SOURCE/$part.awk" "$raw" \
 		> "$BENCH_WORK/$part"
 done

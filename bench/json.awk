@@ -31,7 +31,7 @@ function by_column(kind, r,    c, out) {
 }
 
 END {
-	printf "{\"schema\":\"memhook-bench/1\",\"rounds\":%d,\"machine\":%s,\n", rounds, quoted(machine)
+	printf "{\"schema\":\"memhook-bench/1\",\"rounds\":%d,\"threads\":%d,\"machine\":%s,\n", rounds, threads, quoted(machine)
 	printf " \"unit\":\"median, divided by that of plain jemalloc\",\n"
 	printf " \"columns\":%s,\"missing\":%s,\n \"rows\":[", list(columns), list(missing)
 	for (i = 1; i <= row_count; i++) {
@@ -41,7 +41,7 @@ END {
 		       nanoseconds(r, "jemalloc"), kib(r, "jemalloc"), spread(r)
 		printf "\n   \"time\":%s,\n   \"rss\":%s", by_column("time", r), by_column("rss", r)
 		if (scaling(r, "jemalloc"))
-			printf ",\n   \"two_threads_by_one\":%s", by_column("scaling", r)
+			printf ",\n   \"threads_by_one\":%s", by_column("scaling", r)
 		printf "}"
 	}
 	printf "],\n \"geometric_mean\":{"

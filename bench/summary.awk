@@ -62,10 +62,10 @@ function spread(r,    key, n, i, m, v, away) {
 	return median(spread_run, key) / m
 }
 
-# Time with two threads by time with one, where a row is there with both; 0: not.
+# Time with all threads by time with one, where a row is there with both; 0: not.
 function scaling(r, c,    base) {
 	base = r
-	if (!sub(/:2$/, ":1", base) || !(base in group_of))
+	if (!sub(":" threads "$", ":1", base) || !(base in group_of))
 		return 0
 	return nanoseconds(r, c) / nanoseconds(base, c)
 }

@@ -89,14 +89,16 @@ function by_classes(r,    line, w, n, plain, more, powers) {
 	return plain ? sprintf("%.3f", more / plain) : ""
 }
 
-function scalings(    i, c, r, any) {
+function scalings(    i, c, r, any, name) {
 	for (i = 1; i <= row_count; i++) {
 		r = row[i]
 		if (!scaling(r, "jemalloc"))
 			continue
 		if (!any++)
-			heading("2 threads by 1", "jemalloc")
-		printf "  %-14s %8.3f", substr(r, 1, length(r) - 2), scaling(r, "jemalloc")
+			heading(threads " threads by 1", "jemalloc")
+		name = r
+		sub(/:[0-9]+$/, "", name)
+		printf "  %-14s %8.3f", name, scaling(r, "jemalloc")
 		for (c = 2; c <= column_count; c++)
 			printf " %8.3f", scaling(r, column[c])
 		printf "\n"
