@@ -273,7 +273,7 @@ START_TEST(blocks_at_page_starts)
 {
 	memhook_owner o = fresh_owner("pages"), previous = memhook_enter(o);
 	enum { COUNT = 200000 };
-	static void *block[COUNT];
+	static _Alignas(16) void *block[COUNT]; /* odder pointers are no blocks at all */
 	struct memhook_block b = { .size = sizeof(b) };
 	int at_start = 0, i;
 
