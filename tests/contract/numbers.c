@@ -167,7 +167,7 @@ START_TEST(peaks_follow_any_path)
 {
 	enum { BLOCKS = 50, STEPS = 20000 };
 	static struct { char *p; size_t size; } block[BLOCKS];
-	uint64_t live = 0, peak = 0;
+	size_t live = 0, peak = 0; /* as wide as the differences of sizes */
 	unsigned r = (unsigned)_i + 1;
 	int step, i;
 
