@@ -301,6 +301,8 @@ for term in xterm linux vt100; do
 	keys Down Enter h q
 	[ $term != vt100 ] || ! coloured || fail "vt100: colours"
 	leave "$term"
+	keys clear Enter # these have one screen: the next is not to find this one's
+	unsee "$term, cleared" '^- db/'
 done
 
 # signals
