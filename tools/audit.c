@@ -131,6 +131,12 @@ static int within(int64_t a, int64_t b, uint64_t bound)
 	return (a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a) <= bound;
 }
 
+/* A peak may be more than what there is; less by no more than the bound. */
+static int is_peak(int64_t peak, int64_t bytes, uint64_t bound)
+{
+	return peak >= bytes || within(peak, bytes, bound);
+}
+
 static int64_t bytes_of(const struct mh_sum *s)
 {
 	return (int64_t)(s->alloc_bytes - s->free_bytes);
@@ -187,6 +193,9 @@ static void check_row(struct audit *a, const struct pass *p, uint32_t i)
 	if (!within(coarse, bytes, a->bound_bytes))
 		drift(a, p, i, "the coarse sum is off by more than its bound", bytes,
 		      coarse);
+	if (!is_peak(p->coarse[i].peak_bytes, bytes, a->bound_bytes))
+		drift(a, p, i, "the peak is below what is live", bytes,
+		      p->coarse[i].peak_bytes);
 }
 
 /* Is there an owner for what was counted? */
@@ -257,6 +266,9 @@ static void check_all(struct audit *a, const struct pass *p, const struct mh_sna
 	if (!within(coarse, a->live_bytes, a->bound_bytes))
 		drift(a, NULL, 0, "the coarse total is off by more than its bound",
 		      a->live_bytes, coarse);
+	if (!is_peak(p->area.total.peak_bytes, a->live_bytes, a->bound_bytes))
+		drift(a, NULL, 0, "the total's peak is below what is live",
+		      a->live_bytes, p->area.total.peak_bytes);
 }
 
 static void describe(struct audit *a, const struct pass *p)

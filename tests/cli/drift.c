@@ -101,7 +101,8 @@ static void add(uint64_t at, int64_t n)
 
 static const char *const cases[] = { "negative-bytes", "negative-blocks", "no-block",
 				     "base-live",      "base-large",	  "coarse",
-				     "coarse-total",   "behind",	  "no-owner" };
+				     "coarse-total",   "peak",	  "peak-total",
+				     "behind",	       "no-owner" };
 
 static int spoil(const char *what)
 {
@@ -121,6 +122,11 @@ static int spoil(const char *what)
 		add(area.coarse_offset + row * sizeof(struct mh_coarse), 1 << 30);
 	else if (strcmp(what, "coarse-total") == 0)
 		add(offsetof(struct mh_area, total), -(1 << 30));
+	else if (strcmp(what, "peak") == 0)
+		add(area.coarse_offset + row * sizeof(struct mh_coarse) +
+			    offsetof(struct mh_coarse, peak_bytes), -(1 << 30));
+	else if (strcmp(what, "peak-total") == 0)
+		add(offsetof(struct mh_area, total.peak_bytes), -(1 << 30));
 	else if (strcmp(what, "behind") == 0)
 		add(COUNTER(area.owners_used + 3, alloc_bytes), 1);
 	else if (strcmp(what, "no-owner") == 0)

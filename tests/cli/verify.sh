@@ -45,7 +45,7 @@ stop
 
 # each kind of drift, in a segment that was in order before
 mapfile -t cases < <("$DRIFT" --list)
-[ ${#cases[@]} -ge 9 ] || fail "where are the cases?"
+[ ${#cases[@]} -ge 11 ] || fail "where are the cases?"
 for name in "${cases[@]}"; do
 	start
 	tell alloc victim 10 1000
@@ -59,6 +59,8 @@ for name in "${cases[@]}"; do
 	base-large) what="victim: began with more bytes than there ever were" ;;
 	coarse) what="victim: the coarse sum is off by more than its bound" ;;
 	coarse-total) what="process: the coarse total is off by more than its bound" ;;
+	peak) what="victim: the peak is below what is live" ;;
+	peak-total) what="process: the total's peak is below what is live" ;;
 	behind) what="row [0-9]+: counted behind the last owner" ;;
 	no-owner) what="victim: blocks of no owner" ;;
 	*) what="a test for $name" ;;
