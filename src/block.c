@@ -243,7 +243,8 @@ void mh_free_unsure(void *block, uint64_t expected, size_t claimed, const void *
 
 /*
  * What free's own few lines do not know, but is right: blocks that are large,
- * over-aligned, or at the start of a page.  All that is wrong, and all that could fault, is for others to look at.
+ * over-aligned, or at the start of a page.  All that is wrong, and all that could
+ * fault, is for others to look at.
  */
 static MH_NOINLINE void free_other(void *block, uint64_t expected, size_t claimed,
 				   const void *caller)
