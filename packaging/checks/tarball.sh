@@ -36,7 +36,14 @@ enter "$root" '
 	mkdir /srv/release /srv/beside /srv/passthrough
 	tar -C /srv/release --strip-components=1 -xf /srv/tree/libmemhook-*.tar.gz
 	go() {
-		"$@" > /srv/log 2>&1 || { grep "^FAIL:" /srv/log; tail -n 40 /srv/log; echo "FAIL: $*"; exit 1; }
+		"$@" > /srv/log 2>&1 || {
+			grep "^FAIL:" /srv/log
+			grep -l "^:test-result: FAIL" tests/*.trs tests/*/*.trs |
+				sed "s/trs$/log/" | xargs -r tail -n 20
+			tail -n 20 /srv/log
+			echo "FAIL: $*"
+			exit 1
+		}
 		grep -hE "^# (TOTAL|PASS|FAIL):" /srv/log || :
 	}
 	cd /srv/beside
