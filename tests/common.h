@@ -48,6 +48,15 @@ static inline memhook_owner fresh_owner(const char *name)
 		ck_assert_uint_eq(s_.live_blocks, (blocks));                  \
 	} while (0)
 
+/* A peak from `low` to `high`, where each of so many threads may be 64 KiB off. */
+#define ck_peaks(owner, threads, low, high)                                   \
+	do {                                                                  \
+		const uint64_t off_ = (threads) * UINT64_C(65536);            \
+		const uint64_t peak_ = stats_of(owner).peak_bytes;            \
+		ck_assert_uint_ge(peak_, (low) - off_);                       \
+		ck_assert_uint_le(peak_, (high) + off_);                      \
+	} while (0)
+
 /* Runs a suite of one case; CK_FORK=no helps under a debugger. */
 static inline int run_case_within(TCase *c, double seconds)
 {

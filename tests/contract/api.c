@@ -314,8 +314,7 @@ START_TEST(peaks_within_their_bound)
 
 	free(keep);
 	memhook_leave(previous);
-	ck_assert_uint_ge(stats_of(o).peak_bytes, 10000000 - 65536);
-	ck_assert_uint_le(stats_of(o).peak_bytes, 10000000 + 65536);
+	ck_peaks(o, 1, 10000000, 10000000);
 	ck_holds(o, 0, 0);
 }
 END_TEST

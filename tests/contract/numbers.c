@@ -150,61 +150,11 @@ static void *rise_and_fall(void *arg)
 
 START_TEST(peaks_of_eight_threads_within_their_bound)
 {
-	struct memhook_stats s;
-
 	owner = fresh_owner("peak/threads");
 	pthread_barrier_init(&barrier, NULL, THREADS);
 	in_threads(rise_and_fall);
-	s = stats_of(owner);
-	ck_assert_uint_eq(s.live_bytes, 0);
-	ck_assert_uint_ge(s.peak_bytes, 8000000 - THREADS * 65536);
-	ck_assert_uint_le(s.peak_bytes, 8000000 + THREADS * 65536);
-}
-END_TEST
-
-/* Up and down, by sizes of all kinds; a resized block is one block. */
-START_TEST(peaks_follow_any_path)
-{
-	enum { BLOCKS = 50, STEPS = 20000 };
-	static struct { char *p; size_t size; } block[BLOCKS];
-	size_t live = 0, peak = 0; /* as wide as the differences of sizes */
-	unsigned r = (unsigned)_i + 1;
-	int step, i;
-
-	owner = fresh_owner("peak/path");
-	MEMHOOK_SCOPE(owner);
-	for (step = 0; step < STEPS; step++) {
-		size_t size, most;
-
-		i = (int)((r = r * 1103515245 + 12345) >> 8) % BLOCKS;
-		most = (size_t)16 << (r >> 8) / BLOCKS % 14;
-		size = r % 3 || !block[i].p ? (r >> 12) % most + 1 : 0;
-		live += size - block[i].size;
-		block[i].p = realloc(block[i].p, size);
-		block[i].size = size;
-		if (live > peak)
-			peak = live;
-	}
-	for (i = 0; i < BLOCKS; i++)
-		free(block[i].p);
-	memset(block, 0, sizeof(block));
-	ck_assert_uint_ge(stats_of(owner).peak_bytes, peak - 65536);
-	ck_assert_uint_le(stats_of(owner).peak_bytes, peak + 65536);
-}
-END_TEST
-
-START_TEST(a_peak_has_a_growing_block_once)
-{
-	size_t size = 1 << 20;
-	char *p;
-
-	owner = fresh_owner("peak/grown");
-	MEMHOOK_SCOPE(owner);
-	p = malloc(size);
-	while (size < 8 << 20)
-		p = realloc(p, size += size / 8);
-	ck_assert_uint_le(stats_of(owner).peak_bytes, size + 65536);
-	free(p);
+	ck_assert_uint_eq(stats_of(owner).live_bytes, 0);
+	ck_peaks(owner, THREADS, 8000000, 8000000);
 }
 END_TEST
 
@@ -315,8 +265,6 @@ int main(void)
 
 	tcase_add_loop_test(c, report_from_a_crash_handler, 0, 3);
 	tcase_add_test(c, peaks_of_eight_threads_within_their_bound);
-	tcase_add_test(c, a_peak_has_a_growing_block_once);
-	tcase_add_loop_test(c, peaks_follow_any_path, 0, 20);
 	tcase_add_test(c, transfers_of_eight_threads);
 	tcase_add_test(c, retired_while_it_holds_blocks);
 	tcase_add_test(c, retired_inside_its_scope);

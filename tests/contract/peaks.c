@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Peaks of what several threads have: within 64 KiB for each of them of the most
- * that there ever was.
+ * Peaks of what one thread and what several have: within 64 KiB for each of them
+ * of the most that there ever was.
  */
 #include <pthread.h>
 #include <string.h>
@@ -9,11 +9,55 @@
 #include "../common.h"
 
 #define THREADS 6
-#define BOUND (THREADS * UINT64_C(65536))
 #define BLOCKS 40
 #define PHASES 400
 
 static memhook_owner owner;
+
+/* Up and down, by sizes of all kinds; a resized block is one block. */
+START_TEST(peaks_follow_any_path)
+{
+	enum { PLACES = 50, STEPS = 20000 };
+	static struct { char *p; size_t size; } block[PLACES];
+	size_t live = 0, peak = 0; /* as wide as the differences of sizes */
+	unsigned r = (unsigned)_i + 1;
+	int step, i;
+
+	owner = fresh_owner("peak/path");
+	MEMHOOK_SCOPE(owner);
+	for (step = 0; step < STEPS; step++) {
+		size_t size, most;
+
+		i = (int)((r = r * 1103515245 + 12345) >> 8) % PLACES;
+		most = (size_t)16 << (r >> 8) / PLACES % 14;
+		size = r % 3 || !block[i].p ? (r >> 12) % most + 1 : 0;
+		live += size - block[i].size;
+		block[i].p = realloc(block[i].p, size);
+		block[i].size = size;
+		if (live > peak)
+			peak = live;
+	}
+	for (i = 0; i < PLACES; i++)
+		free(block[i].p);
+	memset(block, 0, sizeof(block));
+	ck_peaks(owner, 1, peak, peak);
+}
+END_TEST
+
+START_TEST(a_peak_has_a_growing_block_once)
+{
+	size_t size = 1 << 20;
+	char *p;
+
+	owner = fresh_owner("peak/grown");
+	MEMHOOK_SCOPE(owner);
+	p = malloc(size);
+	while (size < 8 << 20)
+		p = realloc(p, size += size / 8);
+	ck_peaks(owner, 1, size, size);
+	free(p);
+}
+END_TEST
 
 struct holder {
 	pthread_t thread;
@@ -92,8 +136,7 @@ START_TEST(a_peak_is_what_was_had_at_one_time)
 	owner = fresh_owner("peaks/turns");
 	start(in_turn, by_turns);
 	join(in_turn);
-	ck_assert_uint_ge(stats_of(owner).peak_bytes, most - BOUND);
-	ck_assert_uint_le(stats_of(owner).peak_bytes, most + BOUND);
+	ck_peaks(owner, THREADS, most, most);
 	ck_holds(owner, 0, 0);
 }
 END_TEST
@@ -139,8 +182,7 @@ START_TEST(a_peak_is_not_missed)
 	pthread_barrier_init(&barrier, NULL, THREADS);
 	start(at_once, all_at_once);
 	join(at_once);
-	ck_assert_uint_ge(stats_of(owner).peak_bytes, low - BOUND);
-	ck_assert_uint_le(stats_of(owner).peak_bytes, high + BOUND);
+	ck_peaks(owner, THREADS, low, high);
 	ck_holds(owner, 0, 0);
 }
 END_TEST
@@ -172,8 +214,7 @@ START_TEST(a_peak_is_not_of_what_was_had_before)
 	while (stats_of(owner).free_calls < 1000)
 		sched_yield();
 	rise_and_fall(NULL);
-	ck_assert_uint_ge(stats_of(owner).peak_bytes, 1000000 - 2 * 65536);
-	ck_assert_uint_le(stats_of(owner).peak_bytes, 1000000 + 2 * 65536);
+	ck_peaks(owner, 2, 1000000, 1000000);
 	pthread_barrier_wait(&both);
 	pthread_join(t, NULL);
 }
@@ -183,6 +224,8 @@ int main(void)
 {
 	TCase *c = tcase_create("peaks");
 
+	tcase_add_loop_test(c, peaks_follow_any_path, 0, 20);
+	tcase_add_test(c, a_peak_has_a_growing_block_once);
 	tcase_add_test(c, a_peak_is_what_was_had_at_one_time);
 	tcase_add_test(c, a_peak_is_not_missed);
 	tcase_add_test(c, a_peak_is_not_of_what_was_had_before);
