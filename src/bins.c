@@ -16,3 +16,10 @@ const uint16_t mh_bin_at[MH_HELD_MAX / 16 + 1] = {
 	DOUBLING(128, 8), DOUBLING(256, 12), DOUBLING(512, 16), DOUBLING(1024, 20),
 	DOUBLING(2048, 24), DOUBLING(4096, 28), DOUBLING(8192, 32), DOUBLING(16384, 36),
 };
+
+#define FOUR(n) AT(n), AT((n) + 1), AT((n) + 2), AT((n) + 3)
+
+const uint16_t mh_bin_start[MH_BINS] = {
+	FOUR(0), FOUR(4), FOUR(8), FOUR(12), FOUR(16),
+	FOUR(20), FOUR(24), FOUR(28), FOUR(32), FOUR(36),
+};

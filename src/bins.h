@@ -52,4 +52,18 @@ struct mh_bin {
 /* MH_BIN_AT() by held bytes / 16, rounded up. */
 extern const uint16_t mh_bin_at[MH_HELD_MAX / 16 + 1];
 
+/* The same by number: calculated, it is many instructions. */
+extern const uint16_t mh_bin_start[MH_BINS];
+
+/* Held bytes of class n: mh_bin_at the other way round. */
+static inline uint32_t mh_class_bytes(unsigned n)
+{
+	uint32_t base;
+
+	if (n < 8)
+		return 16 * (n + 1);
+	base = 128U << (n - 8) / 4;
+	return base + base / 4 * ((n - 8) % 4 + 1);
+}
+
 #endif /* MH_BINS_H */

@@ -3,14 +3,6 @@
 
 #include <string.h>
 
-#define FOUR(n) MH_BIN_AT(n), MH_BIN_AT((n) + 1), MH_BIN_AT((n) + 2), MH_BIN_AT((n) + 3)
-
-static const uint16_t bin_start[] = {
-	FOUR(0), FOUR(4), FOUR(8), FOUR(12), FOUR(16),
-	FOUR(20), FOUR(24), FOUR(28), FOUR(32), FOUR(36),
-};
-_Static_assert(sizeof(bin_start) == MH_BINS * sizeof(*bin_start), "all of them");
-
 static struct mh_bin *first(struct mh_cache *cache)
 {
 	return (struct mh_bin *)cache->bins;
@@ -26,17 +18,6 @@ static int within(const struct mh_cache *cache, const struct mh_bin *bin)
 	return (const char *)bin < cache->bins + sizeof(cache->bins);
 }
 
-/* Held bytes of a class: mh_bin_at the other way round. */
-static uint64_t class_bytes(unsigned n)
-{
-	unsigned base;
-
-	if (n < 8)
-		return 16 * (n + 1);
-	base = 128U << (n - 8) / 4;
-	return base + base / 4 * ((n - 8) % 4 + 1);
-}
-
 void mh_cache_init(struct mh_cache *cache)
 {
 	struct mh_bin *bin = first(cache);
@@ -45,7 +26,7 @@ void mh_cache_init(struct mh_cache *cache)
 	for (n = 0; n < MH_BINS; n++, bin = next(bin)) {
 		bin->top = offsetof(struct mh_bin, slot);
 		bin->limit = (uint32_t)(MH_BIN_AT(n + 1) - MH_BIN_AT(n) - sizeof(void *));
-		bin->weight = class_bytes(n) << 32;
+		bin->weight = (uint64_t)mh_class_bytes(n) << 32;
 	}
 	first(cache)->top = first(cache)->limit; /* full, of nothing: zero.h */
 }
@@ -100,7 +81,7 @@ uint64_t mh_cache_halve(struct mh_cache *cache, uint32_t room)
 	unsigned n = MH_BINS;
 
 	while (n-- && weight < (uint64_t)room / 2 << 32) {
-		struct mh_bin *bin = mh_bin_there(cache, bin_start[n]);
+		struct mh_bin *bin = mh_bin_there(cache, mh_bin_start[n]);
 
 		if (has_blocks(bin))
 			weight += drop(bin, (count(bin) + 1) / 2);
