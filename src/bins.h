@@ -30,12 +30,14 @@ struct mh_bin {
 
 /*
  * Slots of a bin of up to 256 bytes, 1 KiB, 4 KiB and 32 KiB, with the one for
- * NULL: whole cache lines.  And how many bins come before those.
+ * NULL: whole cache lines, of which the last kind uses but a part.  And how many
+ * bins come before those.
  */
 #define MH_SLOTS_256 126
 #define MH_SLOTS_1K 62
 #define MH_SLOTS_4K 22
 #define MH_SLOTS_32K 6
+#define MH_KEPT_32K 2
 #define MH_BINS_256 12
 #define MH_BINS_1K 20
 #define MH_BINS_4K 28

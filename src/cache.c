@@ -3,41 +3,40 @@
 
 #include <string.h>
 
-static struct mh_bin *first(struct mh_cache *cache)
+static struct mh_bin *bin_of(struct mh_cache *cache, unsigned n)
 {
-	return (struct mh_bin *)cache->bins;
+	return mh_bin_there(cache, mh_bin_start[n]);
 }
 
-static struct mh_bin *next(struct mh_bin *bin)
+/* Of the largest few are kept: each is a good part of what all may have. */
+static uint32_t slots_of(unsigned n)
 {
-	return (struct mh_bin *)((char *)bin + bin->limit + sizeof(void *));
-}
-
-static int within(const struct mh_cache *cache, const struct mh_bin *bin)
-{
-	return (const char *)bin < cache->bins + sizeof(cache->bins);
+	if (n >= MH_BINS_4K)
+		return MH_KEPT_32K;
+	return (uint32_t)((MH_BIN_AT(n + 1) - MH_BIN_AT(n) - MH_BIN_SIZE(1)) / sizeof(void *));
 }
 
 void mh_cache_init(struct mh_cache *cache)
 {
-	struct mh_bin *bin = first(cache);
 	unsigned n;
 
-	for (n = 0; n < MH_BINS; n++, bin = next(bin)) {
+	for (n = 0; n < MH_BINS; n++) {
+		struct mh_bin *bin = bin_of(cache, n);
+
 		bin->top = offsetof(struct mh_bin, slot);
-		bin->limit = (uint32_t)(MH_BIN_AT(n + 1) - MH_BIN_AT(n) - sizeof(void *));
+		bin->limit = bin->top + slots_of(n) * (uint32_t)sizeof(void *);
 		bin->weight = (uint64_t)mh_class_bytes(n) << 32;
 	}
-	first(cache)->top = first(cache)->limit; /* full, of nothing: zero.h */
+	bin_of(cache, 0)->top = bin_of(cache, 0)->limit; /* full, of nothing: zero.h */
 }
 
 /* Bins that are full of nothing: popping one finds NULL, pushing no room. */
 void mh_cache_close(struct mh_cache *cache)
 {
-	struct mh_bin *bin;
+	unsigned n;
 
-	for (bin = first(cache); within(cache, bin); bin = next(bin))
-		bin->top = bin->limit;
+	for (n = 0; n < MH_BINS; n++)
+		bin_of(cache, n)->top = bin_of(cache, n)->limit;
 }
 
 static uint32_t count(const struct mh_bin *bin)
@@ -66,12 +65,15 @@ static uint64_t drop(struct mh_bin *bin, uint32_t n)
 
 uint64_t mh_cache_flush(struct mh_cache *cache)
 {
-	struct mh_bin *bin;
 	uint64_t weight = 0;
+	unsigned n;
 
-	for (bin = first(cache); within(cache, bin); bin = next(bin))
+	for (n = 0; n < MH_BINS; n++) {
+		struct mh_bin *bin = bin_of(cache, n);
+
 		if (has_blocks(bin))
 			weight += drop(bin, count(bin));
+	}
 	return weight;
 }
 
@@ -81,7 +83,7 @@ uint64_t mh_cache_halve(struct mh_cache *cache, uint32_t room)
 	unsigned n = MH_BINS;
 
 	while (n-- && weight < (uint64_t)room / 2 << 32) {
-		struct mh_bin *bin = mh_bin_there(cache, mh_bin_start[n]);
+		struct mh_bin *bin = bin_of(cache, n);
 
 		if (has_blocks(bin))
 			weight += drop(bin, (count(bin) + 1) / 2);

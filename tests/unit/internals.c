@@ -107,7 +107,8 @@ START_TEST(bin_is_a_bounded_stack)
 {
 	static struct mh_cache cache;
 	static const size_t sizes[] = { 10, 1000, 2000, MH_CACHED_MAX };
-	static const int slots[] = { MH_SLOTS_256, MH_SLOTS_1K, MH_SLOTS_4K, MH_SLOTS_32K };
+	static const int slots[] = { MH_SLOTS_256 - 1, MH_SLOTS_1K - 1, MH_SLOTS_4K - 1,
+				     MH_KEPT_32K };
 	char blocks[200];
 	unsigned i;
 
@@ -121,7 +122,7 @@ START_TEST(bin_is_a_bounded_stack)
 		ck_assert_ptr_null(mh_bin_pop(bin));
 		while (pushed < 200 && mh_bin_push(bin, blocks + pushed))
 			pushed++;
-		ck_assert_int_eq(pushed, slots[i] - 1);
+		ck_assert_int_eq(pushed, slots[i]);
 		while (pushed--)
 			ck_assert_ptr_eq(mh_bin_pop(bin), blocks + pushed);
 		ck_assert_ptr_null(mh_bin_pop(bin));
