@@ -54,6 +54,8 @@ static inline void *take(struct mh_hot *h, struct mh_row *row, uint64_t owner,
 	char *block = mh_bin_pop(bin), *start;
 	uint64_t weight = 0;
 
+	if (mh_unlikely(!block) && mh_cache_asks(mh_cache(h), mh_bin_offset(mh_cache(h), bin)))
+		block = mh_bin_refill(h, bin);
 	if (mh_likely(block != NULL)) {
 		start = (char *)mh_cookie(block);
 		weight = bin->weight;
@@ -98,7 +100,7 @@ static inline void give(struct mh_hot *h, struct mh_row *row, size_t size, char 
 			size_t held)
 {
 	struct mh_bin *bin = mh_bin(mh_cache(h), held - MH_COOKIE_SIZE);
-	int kept = mh_bin_push(bin, start + MH_COOKIE_SIZE);
+	int kept = mh_bin_keep(mh_cache(h), bin, start + MH_COOKIE_SIZE, &h->tally);
 
 	if (mh_unlikely(mh_count_free(h, row, size, kept ? bin->weight : 0)))
 		mh_free_publish(row);

@@ -33,10 +33,11 @@ struct mh_bin {
  * NULL: whole cache lines, of which the last kind uses but a part.  And how many
  * bins come before those.
  */
-#define MH_SLOTS_256 126
-#define MH_SLOTS_1K 62
-#define MH_SLOTS_4K 22
-#define MH_SLOTS_32K 6
+#define MH_SLOTS(bytes) (((bytes) - sizeof(struct mh_bin)) / sizeof(void *))
+#define MH_SLOTS_256 MH_SLOTS(1024)
+#define MH_SLOTS_1K MH_SLOTS(512)
+#define MH_SLOTS_4K MH_SLOTS(192)
+#define MH_SLOTS_32K MH_SLOTS(64)
 #define MH_KEPT_32K 2
 #define MH_BINS_256 12
 #define MH_BINS_1K 20

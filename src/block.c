@@ -143,20 +143,55 @@ void *mh_alloc_asked(size_t size, uint64_t meta, int zero, struct mh_from from,
 
 void *mh_alloc_fresh(size_t size, uint64_t meta, uint64_t w0)
 {
-	return mh_alloc_backend(size, meta, w0, 0);
+	return mh_alloc_missed(size, meta, w0, 0);
 }
 
 /* The same for the kind that is known: shorter. */
 void *mh_malloc_fresh(size_t size, uint64_t meta, uint64_t w0)
 {
 	(void)meta;
-	return mh_alloc_backend(size, MH_LIVE_MALLOC, w0, 0);
+	return mh_alloc_missed(size, MH_LIVE_MALLOC, w0, 0);
 }
 
 void *mh_calloc_fresh(size_t size, uint64_t meta, uint64_t w0)
 {
 	(void)meta;
-	return mh_alloc_backend(size, MH_LIVE_MALLOC, w0, 1);
+	return mh_alloc_missed(size, MH_LIVE_MALLOC, w0, 1);
+}
+
+static void keep_bound(struct mh_hot *h)
+{
+	if (h->tally & MH_TALLY_FULL)
+		h->tally -= mh_cache_halve(mh_cache(h), mh_settings.cache_bytes);
+}
+
+/* A block for an empty bin, and some more; NULL where the backend has to make it. */
+void *mh_bin_refill(struct mh_hot *h, struct mh_bin *bin)
+{
+	void *block;
+
+	h->tally += mh_cache_fill(mh_cache(h), bin);
+	block = mh_bin_pop(bin);
+	keep_bound(h);
+	return block;
+}
+
+/* Out of the depot, or NULL. */
+void *mh_alloc_filled(size_t size, uint64_t meta, uint64_t w0, int zero)
+{
+	struct mh_hot *h = mh_hot;
+	struct mh_bin *bin = mh_bin_there(mh_cache(h), mh_w0_bin(w0));
+	struct mh_row *row = &h->rows[mh_cookie_owner(w0)];
+	void *block = mh_bin_refill(h, bin);
+
+	if (!block)
+		return NULL;
+	if (zero)
+		memset(block, 0, size);
+	mh_cookie_write_small(block, w0, mh_key(h, meta));
+	if (mh_unlikely(mh_count_alloc(h, row, size, bin->weight)))
+		return mh_alloc_publish(block, row);
+	return block;
 }
 
 /* Larger than the bins' blocks, or nothing. */
@@ -184,19 +219,46 @@ void mh_free_publish(struct mh_row *row)
 {
 	struct mh_hot *h = mh_hot;
 
-	if (h->tally & MH_TALLY_FULL)
-		h->tally -= mh_cache_halve(mh_cache(h), mh_settings.cache_bytes);
+	keep_bound(h);
 	mh_publish_free(h, row);
 }
 
-/* Verified and flipped; its bin is full. */
-void mh_free_publish_full(void *block)
+/* Half of the block's bin is for the depot, if it takes it: then there is room. */
+static MH_NOINLINE void free_offered(void *block)
 {
 	struct mh_hot *h = mh_hot;
 	uint64_t w0 = mh_cookie(block)->w0;
+	struct mh_row *row = &h->rows[mh_cookie_owner(w0)];
+	struct mh_bin *bin = mh_bin_there(mh_cache(h), mh_w0_bin(w0));
+	int kept;
 
-	mh_publish_free(h, &h->rows[mh_cookie_owner(w0)]);
-	mh_release(block, mh_cookie_size(w0));
+	h->tally -= mh_cache_spill(mh_cache(h), bin);
+	kept = mh_bin_push(bin, block);
+	if (mh_unlikely(mh_count_free(h, row, mh_w0_size(w0), kept ? bin->weight : 0)))
+		mh_free_publish(row);
+	if (!kept)
+		mh_release(block, mh_w0_size(w0));
+}
+
+static MH_COLD void publish_full(void *block, uint64_t w0)
+{
+	mh_publish_free(mh_hot, &mh_hot->rows[mh_cookie_owner(w0)]);
+	mh_release(block, mh_w0_size(w0));
+}
+
+/* Verified and flipped; its bin is full. */
+void mh_free_full(void *block)
+{
+	struct mh_hot *h = mh_hot;
+	uint64_t w0 = mh_cookie(block)->w0;
+	size_t size = mh_w0_size(w0);
+
+	if (mh_unlikely(mh_cache_offers(mh_cache(h), mh_w0_bin(w0))))
+		free_offered(block);
+	else if (mh_unlikely(mh_count_free(h, &h->rows[mh_cookie_owner(w0)], size, 0)))
+		publish_full(block, w0);
+	else
+		mh_release(block, size);
 }
 
 void mh_let_go(struct mh_hot *h, void *block, uint64_t meta, size_t size,

@@ -29,11 +29,13 @@ MH_NOINLINE void *mh_alloc_ask(size_t size, uint64_t meta, int zero, struct mh_f
 MH_NOINLINE void *mh_malloc_fresh(size_t size, uint64_t meta, uint64_t w0);
 MH_NOINLINE void *mh_alloc_fresh(size_t size, uint64_t meta, uint64_t w0);
 MH_NOINLINE void *mh_alloc_large(size_t size, uint64_t meta, uint64_t w0, int zero);
+MH_NOINLINE void *mh_alloc_filled(size_t size, uint64_t meta, uint64_t w0, int zero);
 MH_NOINLINE void *mh_calloc_fresh(size_t size, uint64_t meta, uint64_t w0);
+void *mh_bin_refill(struct mh_hot *h, struct mh_bin *bin);
 void mh_release(void *block, size_t size);
 MH_COLD void *mh_alloc_publish(void *block, struct mh_row *row);
 MH_COLD void mh_free_publish(struct mh_row *row);
-MH_COLD void mh_free_publish_full(void *block);
+MH_NOINLINE void mh_free_full(void *block);
 MH_NOINLINE void mh_free_ask(void *block, uint64_t meta, size_t claimed, const void *caller);
 void *mh_alloc_asked(size_t size, uint64_t meta, int zero, struct mh_from from,
 		     uintptr_t fp);
@@ -76,7 +78,7 @@ mh_alloc_charged(struct mh_hot *h, struct mh_row *row, uint64_t owned, size_t si
 	return block;
 }
 
-/* The owner is known, but nothing is cached: straight from the backend. */
+/* The owner is known, and there is nothing ready: from the backend. */
 static inline __attribute__((always_inline)) void *
 mh_alloc_backend(size_t size, uint64_t meta, uint64_t w0, int zero)
 {
@@ -85,10 +87,8 @@ mh_alloc_backend(size_t size, uint64_t meta, uint64_t w0, int zero)
 	char *start;
 	void *block;
 
-	if (mh_unlikely(size - 1 >= MH_CACHED_MAX)) /* nothing, too */
-		return mh_alloc_large(size, meta, w0, zero);
-	start = zero ? mh_backend_calloc(size + MH_COOKIE_SIZE)
-		     : mh_backend_malloc(size + MH_COOKIE_SIZE);
+	start = zero ? mh_backend_calloc(size + MH_COOKIE_SIZE) :
+		       mh_backend_malloc(size + MH_COOKIE_SIZE);
 	if (mh_unlikely(!start))
 		return mh_oom(size, __builtin_return_address(0));
 	h = mh_hot;
@@ -98,6 +98,21 @@ mh_alloc_backend(size_t size, uint64_t meta, uint64_t w0, int zero)
 	if (mh_unlikely(mh_count_alloc(h, row, size, 0)))
 		return mh_alloc_publish(block, row);
 	return block;
+}
+
+/* The owner is known, but its bin is empty. */
+static inline __attribute__((always_inline)) void *
+mh_alloc_missed(size_t size, uint64_t meta, uint64_t w0, int zero)
+{
+	if (mh_unlikely(size - 1 >= MH_CACHED_MAX)) /* nothing, too */
+		return mh_alloc_large(size, meta, w0, zero);
+	if (mh_unlikely(mh_cache_asks(mh_cache(mh_hot), mh_w0_bin(w0)))) {
+		void *block = mh_alloc_filled(size, meta, w0, zero);
+
+		if (block)
+			return block;
+	}
+	return mh_alloc_backend(size, meta, w0, zero);
 }
 
 /*
@@ -174,16 +189,10 @@ static inline __attribute__((always_inline)) void mh_free_known(struct mh_hot *h
 	struct mh_row *row = &h->rows[mh_cookie_owner(w0)];
 
 	mh_cookie_flip(block);
-	if (mh_likely(mh_bin_push(bin, block))) {
-		if (mh_unlikely(mh_count_free(h, row, size, bin->weight)))
-			mh_free_publish(row);
-		return;
-	}
-	if (mh_unlikely(mh_count_free(h, row, size, 0))) {
-		mh_free_publish_full(block);
-		return;
-	}
-	mh_release(block, size);
+	if (mh_unlikely(!mh_bin_push(bin, block)))
+		mh_free_full(block);
+	else if (mh_unlikely(mh_count_free(h, row, size, bin->weight)))
+		mh_free_publish(row);
 }
 
 /* `claimed` where the caller of free tells no size. */

@@ -3,6 +3,12 @@
 
 #include <string.h>
 
+#include "process.h"
+
+/* Where there was nothing to get from the depot, or it took nothing. */
+#define ASK_EACH 64
+#define OFFER_EACH 512
+
 static struct mh_bin *bin_of(struct mh_cache *cache, unsigned n)
 {
 	return mh_bin_there(cache, mh_bin_start[n]);
@@ -16,9 +22,12 @@ static uint32_t slots_of(unsigned n)
 	return (uint32_t)((MH_BIN_AT(n + 1) - MH_BIN_AT(n) - MH_BIN_SIZE(1)) / sizeof(void *));
 }
 
-void mh_cache_init(struct mh_cache *cache)
+void mh_cache_init(struct mh_cache *cache, uint32_t shard)
 {
 	unsigned n;
+
+	cache->shard = cache->other = shard;
+	cache->depot = NULL;
 
 	for (n = 0; n < MH_BINS; n++) {
 		struct mh_bin *bin = bin_of(cache, n);
@@ -28,6 +37,8 @@ void mh_cache_init(struct mh_cache *cache)
 		bin->weight = (uint64_t)mh_class_bytes(n) << 32;
 	}
 	bin_of(cache, 0)->top = bin_of(cache, 0)->limit; /* full, of nothing: zero.h */
+	for (n = 0; n < sizeof(cache->ask_in) / sizeof(*cache->ask_in); n++)
+		cache->ask_in[n] = cache->offer_in[n] = 1;
 }
 
 /* Bins that are full of nothing: popping one finds NULL, pushing no room. */
@@ -51,16 +62,39 @@ static int has_blocks(struct mh_bin *bin)
 	       *mh_bin_slot(bin, bin->top) != NULL;
 }
 
-/* The oldest go: the newest are what the processor's caches have. */
-static uint64_t drop(struct mh_bin *bin, uint32_t n)
+static void give_back(struct mh_bin *bin, uint32_t n)
 {
 	uint32_t i;
 
 	for (i = 1; i <= n; i++)
 		mh_backend_free_sized(mh_cookie(bin->slot[i]), bin->weight >> 32);
+}
+
+/* The oldest go: the newest are what the processor's caches have. */
+static uint64_t forget(struct mh_bin *bin, uint32_t n)
+{
 	memmove(bin->slot + 1, bin->slot + 1 + n, (count(bin) - n) * sizeof(*bin->slot));
 	bin->top -= n * (uint32_t)sizeof(*bin->slot);
 	return n * bin->weight;
+}
+
+/* It may have had no need of it until now. */
+static struct mh_depot *depot(struct mh_cache *cache)
+{
+	if (!cache->depot)
+		cache->depot = mh_depot_of(cache->shard);
+	return cache->depot;
+}
+
+static uint64_t halve(struct mh_cache *cache, struct mh_bin *bin, int *taken)
+{
+	uint32_t place = mh_bin_offset(cache, bin) / 512, n = (count(bin) + 1) / 2;
+
+	*taken = place < MH_DEPOT_PLACES &&
+		 mh_depot_give(depot(cache), place, bin->slot + 1, n);
+	if (!*taken)
+		give_back(bin, n);
+	return forget(bin, n);
 }
 
 uint64_t mh_cache_flush(struct mh_cache *cache)
@@ -71,8 +105,10 @@ uint64_t mh_cache_flush(struct mh_cache *cache)
 	for (n = 0; n < MH_BINS; n++) {
 		struct mh_bin *bin = bin_of(cache, n);
 
-		if (has_blocks(bin))
-			weight += drop(bin, count(bin));
+		if (!has_blocks(bin))
+			continue;
+		give_back(bin, count(bin));
+		weight += forget(bin, count(bin));
 	}
 	return weight;
 }
@@ -81,12 +117,70 @@ uint64_t mh_cache_halve(struct mh_cache *cache, uint32_t room)
 {
 	uint64_t weight = 0;
 	unsigned n = MH_BINS;
+	int taken;
 
 	while (n-- && weight < (uint64_t)room / 2 << 32) {
 		struct mh_bin *bin = bin_of(cache, n);
 
 		if (has_blocks(bin))
-			weight += drop(bin, (count(bin) + 1) / 2);
+			weight += halve(cache, bin, &taken);
 	}
 	return weight;
+}
+
+uint64_t mh_cache_spill(struct mh_cache *cache, struct mh_bin *bin)
+{
+	uint32_t place = mh_bin_offset(cache, bin) / 512;
+	uint64_t weight;
+	int taken;
+
+	cache->offer_in[place] = UINT16_MAX;
+	if (place >= MH_DEPOT_PLACES || !has_blocks(bin))
+		return 0;
+	/* Also if it is not: the next time it will be others that are offered. */
+	weight = halve(cache, bin, &taken);
+	cache->offer_in[place] = taken ? 1 : OFFER_EACH;
+	if (taken)
+		cache->ask_in[place] = 1;
+	return weight;
+}
+
+/*
+ * Where one thread makes what another one frees, the blocks are in the other's depot,
+ * that is full, and ours never had any.  Whoever frees such blocks himself makes do
+ * with those: threads that help themselves to each other's would mix up their memory.
+ */
+static struct mh_depot *source(struct mh_cache *cache, uint32_t place)
+{
+	struct mh_depot *full;
+
+	if (!cache->depot)
+		cache->depot = mh_depot_there(cache->shard);
+	if (cache->depot && mh_depot_has(cache->depot, place))
+		return cache->depot;
+	if (cache->depot && mh_depot_had(cache->depot, place))
+		return NULL;
+	full = mh_depot_full(cache->other);
+	if (full && mh_depot_has(full, place))
+		return full;
+	cache->other++;
+	return NULL;
+}
+
+/* 2 KiB at a time, by default: who wanted one block need not want more. */
+uint64_t mh_cache_fill(struct mh_cache *cache, struct mh_bin *bin)
+{
+	uint32_t place = mh_bin_offset(cache, bin) / 512;
+	uint32_t held = (uint32_t)(bin->weight >> 32), n = mh_settings.cache_bytes / 32 / held + 1;
+	uint32_t room = (bin->limit - bin->top) / (uint32_t)sizeof(*bin->slot);
+	struct mh_depot *from = place < MH_DEPOT_PLACES ? source(cache, place) : NULL;
+
+	if (!from) {
+		cache->ask_in[place] = place < MH_DEPOT_PLACES ? ASK_EACH : UINT16_MAX;
+		return 0;
+	}
+	cache->offer_in[place] = cache->ask_in[place] = 1;
+	n = mh_depot_take(from, place, bin->slot + 1, n < room / 2 ? n : room / 2);
+	bin->top += n * (uint32_t)sizeof(*bin->slot);
+	return n * bin->weight;
 }

@@ -6,7 +6,8 @@
  * cookie and the counters.
  *
  * What is counted is not touched by it: a free is counted when it happens.
- * A full bin sends the block to the backend, an empty one asks it.
+ * A full bin sends blocks to the depot (depot.h), if they are small, and to the
+ * backend; an empty one asks there.
  *
  * Fork wipes the bins (MADV_WIPEONFORK): the pages of threads that run are
  * not copied at one instant, so the same block could lie in two bins of the
@@ -22,9 +23,16 @@
 #include "backend.h"
 #include "bins.h"
 #include "cookie.h"
+#include "depot.h"
 
 struct mh_cache {
 	_Alignas(64) char bins[MH_BIN_AT(MH_BINS)];
+	/* By bin / 512: so many times empty or full, the depot is asked or offered again. */
+	uint16_t ask_in[MH_BIN_AT(MH_BINS) / 512 + 1];
+	uint16_t offer_in[MH_BIN_AT(MH_BINS) / 512 + 1];
+	struct mh_depot *depot; /* where more of the small ones lie; NULL: not yet */
+	uint32_t shard;         /* whose it is */
+	uint32_t other;         /* number of another one that is asked */
 };
 
 /* The bytes that a thread's cache may hold: by default, and at most. */
@@ -60,15 +68,38 @@ static inline uint64_t mh_tally_cached(uint64_t tally, uint32_t room)
 	return ((tally - (uint64_t)mh_tally_net(tally)) >> 32) - MH_TALLY_EMPTY(room);
 }
 
-void mh_cache_init(struct mh_cache *cache);
+void mh_cache_init(struct mh_cache *cache, uint32_t shard);
 void mh_cache_close(struct mh_cache *cache);     /* an empty one, for good */
 uint64_t mh_cache_flush(struct mh_cache *cache); /* all; returns its weight */
 /* The older halves of bins, the largest first, until half of the room is free. */
 uint64_t mh_cache_halve(struct mh_cache *cache, uint32_t room);
 
+/* Half of a full bin goes to the depot, if it takes it.  Returns the weight. */
+uint64_t mh_cache_spill(struct mh_cache *cache, struct mh_bin *bin);
+
+/* Fills an empty bin out of a depot.  Returns the weight of what there was. */
+uint64_t mh_cache_fill(struct mh_cache *cache, struct mh_bin *bin);
+
 static inline struct mh_bin *mh_bin_there(struct mh_cache *cache, uint32_t at)
 {
 	return (struct mh_bin *)(cache->bins + at);
+}
+
+/* mh_bin_there() the other way round. */
+static inline uint32_t mh_bin_offset(const struct mh_cache *cache, const struct mh_bin *bin)
+{
+	return (uint32_t)((const char *)bin - cache->bins);
+}
+
+/* An empty bin, a full one: is it time to look at the depot?  Mostly it is not. */
+static inline int mh_cache_asks(struct mh_cache *cache, uint32_t at)
+{
+	return !--cache->ask_in[at / 512];
+}
+
+static inline int mh_cache_offers(struct mh_cache *cache, uint32_t at)
+{
+	return !--cache->offer_in[at / 512];
 }
 
 /* For a request of at most MH_CACHED_MAX. */
@@ -104,6 +135,18 @@ static inline int mh_bin_push(struct mh_bin *bin, void *block)
 	*mh_bin_slot(bin, top) = block;
 	bin->top = top;
 	return 1;
+}
+
+/* The same where a full bin is offered to the depot first: 0 when it stays full. */
+static inline int mh_bin_keep(struct mh_cache *cache, struct mh_bin *bin, void *block,
+			      uint64_t *tally)
+{
+	if (mh_bin_push(bin, block))
+		return 1;
+	if (!mh_cache_offers(cache, mh_bin_offset(cache, bin)))
+		return 0;
+	*tally -= mh_cache_spill(cache, bin);
+	return mh_bin_push(bin, block);
 }
 
 #endif /* MH_CACHE_H */

@@ -14,6 +14,7 @@
 
 #include "account.h"
 #include "backend.h"
+#include "depot.h"
 #include "diag.h"
 #include "guard.h"
 #include "object.h"
@@ -112,6 +113,7 @@ void mh_fork_adopt(int exactly)
 		mh_owners_index();
 		mh_objects_index();
 	}
+	mh_depots_child(exactly);
 	mh_thread_owners_orphan();
 	atomic_store(&area->inexact_bytes, bound);
 	atomic_store(&area->inexact, (uint32_t)inexact);
@@ -130,12 +132,14 @@ static void prepare(void)
 	mh_guard_lock();
 	others = mh_threads_attached() > (mh_hot->rows ? 1 : 0);
 	take_copy();
+	mh_depots_prepare();
 }
 
 static void in_parent(void)
 {
 	if (!mh_process_ready())
 		return;
+	mh_depots_parent();
 	mh_guard_unlock();
 	mh_owners_unlock();
 }

@@ -73,7 +73,8 @@ static int heap_numbers(struct mh_heap *heap)
 	heap->quarantine = 0;
 	if (mh_process_ready()) {
 		heap->quarantine = mh_check_level ? mh_quarantine_bytes() : 0;
-		heap->cached += mh_check_level ? heap->quarantine : mh_caches_bytes();
+		heap->cached += mh_check_level ? heap->quarantine :
+						  mh_caches_bytes() + mh_depots_bytes();
 		guarded = mh_guard_bytes();
 		heap->allocated += guarded;
 		heap->active += guarded;
@@ -102,7 +103,8 @@ void mh_heap_publish(void)
 		put(&p->quarantine_bytes, heap.quarantine);
 		put(&p->live_bytes, live());
 		put(&p->rss_bytes, mh_read_rss());
-		put(&mh_area->private_bytes, mh_lines_bytes() + mh_limits_bytes());
+		put(&mh_area->private_bytes, mh_lines_bytes() + mh_limits_bytes() +
+						    mh_depots_own_bytes());
 		/* release: a reader that sees the time sees the numbers */
 		atomic_store_explicit(&p->time_unix_ms, mh_unix_ms(),
 				      memory_order_release);

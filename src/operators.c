@@ -80,7 +80,7 @@ static MH_COLD void *new_failed(size_t align, size_t size, uint64_t meta,
 /* A sibling call of the operator's: it returns to the same caller. */
 static MH_NOINLINE void *new_fresh(size_t size, uint64_t meta, uint64_t w0)
 {
-	void *block = mh_alloc_backend(size, meta, w0, 0);
+	void *block = mh_alloc_missed(size, meta, w0, 0);
 
 	return mh_likely(block != NULL) ? block : new_failed(0, size, meta, MH_HERE);
 }

@@ -30,7 +30,8 @@
 
 struct mh_proc *mh_proc;
 struct mh_area *mh_area;
-struct mh_settings mh_settings = { .cache_bytes = MH_CACHE_ROOM };
+struct mh_settings mh_settings = { .cache_bytes = MH_CACHE_ROOM,
+				   .depot_bytes = MH_DEPOT_ROOM };
 uint64_t mh_secret;
 char mh_program[64];
 char mh_program_file[64];
@@ -173,6 +174,7 @@ static void read_settings(void)
 	mh_check_read();
 	mh_oom_read();
 	mh_read_budget("MEMHOOK_CACHE", 0, MH_CACHE_ROOM_MAX, &mh_settings.cache_bytes);
+	mh_read_budget("MEMHOOK_DEPOT", 0, MH_DEPOT_ROOM_MAX, &mh_settings.depot_bytes);
 	if (foreign && strcmp(foreign, "ignore") == 0)
 		mh_settings.foreign_ignore = 1;
 	if (report && strlen(report) < sizeof(mh_settings.report))
@@ -187,6 +189,7 @@ static void start_first(void)
 	choose_secret();
 	find_program_name();
 	read_settings();
+	mh_depots_init();
 	if (mh_segment_open() || mh_lines_map() || mh_owners_init() ||
 	    mh_fork_map_copy() || mh_check_start() || mh_oom_start())
 		mh_die("no memory for the counters (address space limit too low?)");

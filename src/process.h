@@ -14,6 +14,7 @@
  * finds `ready` 0 and its locks open, whoever held them in the parent.
  */
 struct mh_proc {
+	_Atomic uint64_t depots_room; /* bytes: depot.c */
 	_Atomic int ready;
 	pthread_mutex_t owners; /* owner table and its index */
 	pthread_mutex_t guards; /* slots of guarded blocks; taken after the other */
@@ -26,6 +27,7 @@ struct mh_settings {
 	int by_run;       /* `memhook run` made the segment */
 	int follow;       /* ... and wants exec'ed programs too */
 	uint32_t cache_bytes; /* of freed blocks that a thread may keep; 0: none */
+	uint32_t depot_bytes; /* that each depot may hold beside them; 0: none */
 	char report[256]; /* file for a report at exit; "": none */
 	int report_pid;   /* the process that writes it */
 };

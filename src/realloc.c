@@ -120,7 +120,7 @@ static inline void *swap_ready(struct mh_hot *h, struct mh_row *row, void *old, 
 	mh_cookie_write(block, mh_cookie_w0(size, mh_cookie_owner(w0)),
 			mh_key(h, MH_LIVE_MALLOC));
 	look = mh_count_alloc(h, row, size, moved ? mh_bin(cache, size)->weight : 0);
-	kept = moved && mh_bin_push(mh_bin(cache, had), old);
+	kept = moved && mh_bin_keep(cache, mh_bin(cache, had), old, &h->tally);
 	look |= mh_count_free(h, row, had, kept ? mh_bin(cache, had)->weight : 0);
 	if (moved && !kept)
 		mh_release(old, had);
@@ -153,6 +153,8 @@ static inline void *resize_ready(struct mh_hot *h, void *old, size_t size)
 	bin = mh_bin(mh_cache(h), size);
 	if (bin != mh_bin(mh_cache(h), had)) {
 		block = mh_bin_pop(bin);
+		if (!block && mh_cache_asks(mh_cache(h), mh_bin_offset(mh_cache(h), bin)))
+			block = mh_bin_refill(h, bin);
 		if (!block)
 			return NULL;
 		memcpy(block, old, had < size ? had : size);

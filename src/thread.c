@@ -144,7 +144,7 @@ static struct mh_hot *attach(void)
 	((struct mh_line *)h)->resolved = MEMHOOK_AUTO;
 	((struct mh_line *)h)->home = MH_NOBODY;
 	((struct mh_line *)h)->trims = atomic_load(&trims); /* it is empty */
-	mh_cache_init(mh_cache(h));
+	mh_cache_init(mh_cache(h), s);
 	if (!mh_settings.cache_bytes)
 		mh_cache_close(mh_cache(h));
 	if (mh_check_level)
@@ -340,6 +340,7 @@ void mh_threads_trim(void)
 		atomic_store(&h->free_mask, 0);
 	if (mh_hot->rows)
 		mh_open_frees(mh_hot);
+	mh_depots_flush();
 }
 
 int mh_threads_observe(uint32_t observer)

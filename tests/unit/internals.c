@@ -92,7 +92,7 @@ START_TEST(cache_bins_follow_the_backend)
 	size_t size;
 	int bin = 0;
 
-	mh_cache_init(&cache);
+	mh_cache_init(&cache, 1);
 	for (size = 0; size <= MH_CACHED_MAX; size++) {
 		if (size + 16 > held[bin])
 			bin++;
@@ -107,22 +107,22 @@ START_TEST(bin_is_a_bounded_stack)
 {
 	static struct mh_cache cache;
 	static const size_t sizes[] = { 10, 1000, 2000, MH_CACHED_MAX };
-	static const int slots[] = { MH_SLOTS_256 - 1, MH_SLOTS_1K - 1, MH_SLOTS_4K - 1,
+	static const unsigned slots[] = { MH_SLOTS_256 - 1, MH_SLOTS_1K - 1, MH_SLOTS_4K - 1,
 				     MH_KEPT_32K };
-	char blocks[200];
+	char blocks[400];
 	unsigned i;
 
-	mh_cache_init(&cache);
+	mh_cache_init(&cache, 1);
 	ck_assert(!mh_bin_push(mh_bin(&cache, 0), blocks)); /* zero.h */
 	ck_assert_ptr_null(mh_bin_pop(mh_bin(&cache, 0)));
 	for (i = 0; i < 4; i++) {
 		struct mh_bin *bin = mh_bin(&cache, sizes[i]);
-		int pushed = 0;
+		unsigned pushed = 0;
 
 		ck_assert_ptr_null(mh_bin_pop(bin));
-		while (pushed < 200 && mh_bin_push(bin, blocks + pushed))
+		while (pushed < 400 && mh_bin_push(bin, blocks + pushed))
 			pushed++;
-		ck_assert_int_eq(pushed, slots[i]);
+		ck_assert_uint_eq(pushed, slots[i]);
 		while (pushed--)
 			ck_assert_ptr_eq(mh_bin_pop(bin), blocks + pushed);
 		ck_assert_ptr_null(mh_bin_pop(bin));
@@ -139,7 +139,7 @@ START_TEST(cache_is_halved)
 	void *blocks[5];
 	int i;
 
-	mh_cache_init(&cache);
+	mh_cache_init(&cache, 1);
 	small = mh_bin(&cache, 100);
 	one = mh_bin(&cache, 20000);
 	for (i = 0; i < 5; i++) {

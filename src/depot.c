@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "depot.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "backend.h"
+#include "cookie.h"
+#include "process.h"
+#include "ranges.h"
+
+/* All that is told by one who has it busy to the next: by that word's order. */
+#define RELAXED memory_order_relaxed
+
+/*
+ * One place is looked at each time, and no more given back than a moment takes.  More
+ * often would be to meddle with programs that build something and take it down, again
+ * and again: what is given back in between comes again from elsewhere.
+ */
+#define MOVES_A_SWEEP 256
+#define SWEPT_MAX 1024
+
+#define PART_MAX 65536
+
+static struct mh_depot *_Atomic depots[MH_DEPOTS];
+static uint64_t room_of_all; /* mh_proc->depots_room of it is in use */
+static uint32_t slots_at[MH_DEPOT_PLACES + 1]; /* in bytes from a depot */
+
+#define PAGE 4096
+
+static uint32_t whole_pages(size_t size)
+{
+	return (uint32_t)((size + PAGE - 1) & ~(size_t)(PAGE - 1));
+}
+
+/* Of blocks there; 0 where no bin has that place, or never a block (zero.h). */
+static uint32_t held(uint32_t place)
+{
+	unsigned n = place < 2 * MH_BINS_256 ? place / 2 : place - MH_BINS_256;
+
+	return n && mh_bin_start[n] == place * 512 ? mh_class_bytes(n) : 0;
+}
+
+void mh_depots_init(void)
+{
+	cpu_set_t set;
+	uint32_t p;
+
+	room_of_all = mh_settings.depot_bytes;
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		room_of_all *= (unsigned)CPU_COUNT(&set);
+	slots_at[0] = whole_pages(sizeof(struct mh_depot));
+	for (p = 0; p < MH_DEPOT_PLACES; p++)
+		slots_at[p + 1] = slots_at[p] +
+				  (held(p) ? whole_pages(mh_settings.depot_bytes / held(p) *
+							 sizeof(void *)) :
+					     0);
+}
+
+/* Where there is no address space for one: nobody ever gets at it. */
+static struct mh_depot none = { .busy = 1 };
+
+/* Address space, and memory as it is used.  Of threads that come at once, one wins. */
+static struct mh_depot *open_one(struct mh_depot *_Atomic *at)
+{
+	size_t size = slots_at[MH_DEPOT_PLACES];
+	struct mh_depot *was = NULL;
+	int saved = errno;
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED) {
+		atomic_compare_exchange_strong(at, &was, &none);
+	} else {
+		madvise(p, size, MADV_NOHUGEPAGE);
+		/* releases it to the acquires below */
+		if (atomic_compare_exchange_strong(at, &was, p))
+			mh_range_add(p, size, MH_RANGE_OWN);
+		else
+			munmap(p, size);
+	}
+	errno = saved;
+	return atomic_load(at);
+}
+
+struct mh_depot *mh_depot_there(uint32_t shard)
+{
+	return atomic_load_explicit(&depots[shard % MH_DEPOTS], memory_order_acquire);
+}
+
+struct mh_depot *mh_depot_of(uint32_t shard)
+{
+	struct mh_depot *d = mh_depot_there(shard);
+
+	return d || !mh_settings.depot_bytes ? d : open_one(&depots[shard % MH_DEPOTS]);
+}
+
+static uint32_t get(const _Atomic uint32_t *n)
+{
+	return atomic_load_explicit(n, RELAXED);
+}
+
+struct mh_depot *mh_depot_full(uint32_t i)
+{
+	struct mh_depot *d = mh_depot_there(i);
+
+	return d && get(&d->full) ? d : NULL;
+}
+
+static int enter(struct mh_depot *d)
+{
+	/* acquire: pairs with the release in leave() */
+	return !atomic_exchange_explicit(&d->busy, 1, memory_order_acquire);
+}
+
+static void leave(struct mh_depot *d)
+{
+	atomic_store_explicit(&d->busy, 0, memory_order_release);
+}
+
+/* What all may hold is given out in parts. */
+static uint32_t part(void)
+{
+	return mh_settings.depot_bytes < PART_MAX ? mh_settings.depot_bytes : PART_MAX;
+}
+
+/* relaxed: nothing else hangs on it */
+static int take_part(void)
+{
+	if (atomic_fetch_add_explicit(&mh_proc->depots_room, part(), RELAXED) + part() <=
+	    room_of_all)
+		return 1;
+	atomic_fetch_sub_explicit(&mh_proc->depots_room, part(), RELAXED);
+	return 0;
+}
+
+static int has_room(struct mh_depot *d, uint64_t bytes)
+{
+	if (bytes > mh_settings.depot_bytes)
+		return 0;
+	while (d->room < bytes && take_part())
+		d->room += part();
+	return d->room >= bytes;
+}
+
+/* One part is kept back, for it may be wanted soon. */
+static void give_room(struct mh_depot *d)
+{
+	while (d->room >= get(&d->bytes) + 2 * part()) {
+		d->room -= part();
+		atomic_fetch_sub_explicit(&mh_proc->depots_room, part(), RELAXED);
+	}
+}
+
+static void **slots(struct mh_depot *d, uint32_t place)
+{
+	return (void **)((char *)d + slots_at[place]);
+}
+
+static void set(struct mh_depot *d, uint32_t place, uint32_t count)
+{
+	uint32_t change = (count - get(&d->count[place])) * held(place);
+
+	atomic_store_explicit(&d->count[place], count, RELAXED);
+	atomic_store_explicit(&d->bytes, get(&d->bytes) + change, RELAXED);
+	if (d->least[place] > count)
+		d->least[place] = count;
+	if (get(&d->most[place]) < count)
+		atomic_store_explicit(&d->most[place], count, RELAXED);
+	give_room(d);
+	if (get(&d->full) && get(&d->bytes) < d->room - d->room / 16)
+		atomic_store_explicit(&d->full, 0, RELAXED);
+}
+
+/* The oldest go. */
+static void drop(struct mh_depot *d, uint32_t place, uint32_t n)
+{
+	void **slot = slots(d, place);
+	uint32_t i, had = get(&d->count[place]);
+
+	for (i = 0; i < n; i++)
+		mh_backend_free_sized(mh_cookie(slot[i]), held(place));
+	memmove(slot, slot + n, (had - n) * sizeof(*slot));
+	set(d, place, had - n);
+}
+
+/* Three quarters of what lay there, unneeded, since this class's last turn. */
+static void sweep_one(struct mh_depot *d, uint32_t place)
+{
+	uint32_t n = d->least[place] - d->least[place] / 4;
+
+	if (n)
+		drop(d, place, n < SWEPT_MAX ? n : SWEPT_MAX);
+	d->least[place] = get(&d->count[place]);
+}
+
+static uint32_t place_of(unsigned n)
+{
+	return mh_bin_start[n] / 512;
+}
+
+static void sweep(struct mh_depot *d)
+{
+	if (++d->moves % MOVES_A_SWEEP == 0)
+		sweep_one(d, place_of(1 + d->moves / MOVES_A_SWEEP % (MH_DEPOT_BINS - 1)));
+}
+
+/* Room is wanted, and not to be had: what was needed least makes some. */
+static void make_room(struct mh_depot *d, uint32_t place)
+{
+	uint32_t most = 0, bytes, least = 0;
+	unsigned n;
+
+	for (n = 1; n < MH_DEPOT_BINS; n++) {
+		bytes = d->least[place_of(n)] * mh_class_bytes(n);
+		if (bytes > most && place_of(n) != place) {
+			most = bytes;
+			least = place_of(n);
+		}
+	}
+	if (most)
+		sweep_one(d, least);
+}
+
+/* Are most of them less than a page from the one before? */
+static int in_order(void *const *block, uint32_t n)
+{
+	uint32_t i, near = 0;
+
+	for (i = 1; i < n; i++)
+		near += (uintptr_t)block[i] - (uintptr_t)block[i - 1] + PAGE < 2 * PAGE;
+	return near >= (n + 1) / 2;
+}
+
+/* In disorder, no more than a quarter of what one may hold. */
+static int fits(struct mh_depot *d, uint32_t place, void *const *block, uint32_t n)
+{
+	uint64_t bytes = get(&d->bytes) + (uint64_t)n * held(place);
+
+	if (bytes > mh_settings.depot_bytes / 4 && !in_order(block, n))
+		return 0;
+	if (has_room(d, bytes))
+		return 1;
+	atomic_store_explicit(&d->full, 1, RELAXED);
+	make_room(d, place);
+	return 0;
+}
+
+int mh_depot_give(struct mh_depot *d, uint32_t place, void *const *block, uint32_t n)
+{
+	uint32_t had;
+	int taken;
+
+	if (!d || !enter(d))
+		return 0;
+	had = get(&d->count[place]);
+	taken = fits(d, place, block, n);
+	if (taken) {
+		memcpy(slots(d, place) + had, block, n * sizeof(*block));
+		set(d, place, had + n);
+	}
+	sweep(d);
+	leave(d);
+	return taken;
+}
+
+uint32_t mh_depot_take(struct mh_depot *d, uint32_t place, void **block, uint32_t n)
+{
+	uint32_t had;
+
+	if (!enter(d))
+		return 0;
+	had = get(&d->count[place]);
+	if (n > had)
+		n = had;
+	memcpy(block, slots(d, place) + had - n, n * sizeof(*block));
+	set(d, place, had - n);
+	sweep(d);
+	leave(d);
+	return n;
+}
+
+#define for_each_depot(d, i)                   \
+	for ((i) = 0; (i) < MH_DEPOTS; (i)++) \
+		if (((d) = atomic_load(&depots[i])))
+
+/* One that is busy now is in use. */
+void mh_depots_flush(void)
+{
+	struct mh_depot *d;
+	uint32_t i, p;
+
+	for_each_depot(d, i) {
+		if (!enter(d))
+			continue;
+		for (p = 0; p < MH_DEPOT_PLACES; p++)
+			drop(d, p, get(&d->count[p]));
+		leave(d);
+	}
+}
+
+/* A bit for each that fork() has busy: that is as it should be in the child. */
+static uint64_t whole;
+_Static_assert(MH_DEPOTS <= 64, "a bit for each");
+
+/* Nobody is waited for: he may wait for the backend, which fork() has by now. */
+void mh_depots_prepare(void)
+{
+	struct mh_depot *d;
+	uint32_t i;
+
+	whole = 0;
+	for_each_depot(d, i)
+		if (enter(d))
+			whole |= UINT64_C(1) << i;
+}
+
+void mh_depots_parent(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < MH_DEPOTS; i++)
+		if (whole >> i & 1)
+			leave(atomic_load(&depots[i]));
+}
+
+void mh_depots_child(int exactly)
+{
+	struct mh_depot *d;
+	uint64_t room = 0;
+	uint32_t i;
+
+	for_each_depot(d, i) {
+		if (d == &none)
+			continue;
+		if (exactly && whole >> i & 1)
+			leave(d);
+		else
+			memset(d, 0, sizeof(*d));
+		room += d->room;
+	}
+	atomic_store_explicit(&mh_proc->depots_room, room, RELAXED);
+}
+
+uint64_t mh_depots_bytes(void)
+{
+	uint64_t bytes = 0;
+	struct mh_depot *d;
+	uint32_t i;
+
+	for_each_depot(d, i)
+		bytes += get(&d->bytes);
+	return bytes;
+}
+
+uint64_t mh_depots_own_bytes(void)
+{
+	uint64_t bytes = 0;
+	struct mh_depot *d;
+	uint32_t i, p;
+
+	for_each_depot(d, i) {
+		bytes += d == &none ? 0 : whole_pages(sizeof(*d));
+		for (p = 0; p < MH_DEPOT_PLACES; p++)
+			bytes += whole_pages(get(&d->most[p]) * sizeof(void *));
+	}
+	return bytes;
+}
