@@ -330,7 +330,7 @@ uint64_t mh_owner_now(struct mh_hot *h, struct mh_from from, uintptr_t fp, uint6
 
 memhook_owner memhook_enter(memhook_owner owner)
 {
-	struct mh_hot *h = mh_attach();
+	struct mh_hot *h = mh_hot->rows ? mh_hot : mh_attach();
 	memhook_owner previous = mh_scope;
 
 	mh_scope = owner;
