@@ -22,17 +22,24 @@ static uint64_t cached(const struct mh_hot *h)
 
 static uint64_t worst; /* of one thread: what its cache held at most */
 
+static void look(void)
+{
+	if (worst < cached(mh_hot))
+		worst = cached(mh_hot);
+}
+
 static void many(size_t size)
 {
 	static __thread void *block[100];
 	size_t i;
 
-	for (i = 0; i < 100; i++)
+	for (i = 0; i < 100; i++) {
 		block[i] = malloc(opaque(size));
+		look();
+	}
 	for (i = 0; i < 100; i++) {
 		free(block[i]);
-		if (worst < cached(mh_hot))
-			worst = cached(mh_hot);
+		look();
 	}
 }
 
