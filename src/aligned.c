@@ -51,11 +51,9 @@ static inline void *take(struct mh_hot *h, struct mh_row *row, uint64_t owner,
 {
 	size_t held = mh_aligned_held(align, size);
 	struct mh_bin *bin = mh_bin(mh_cache(h), held - MH_COOKIE_SIZE);
-	char *block = mh_bin_pop(bin), *start;
+	char *block = mh_bin_take(h, bin), *start;
 	uint64_t weight = 0;
 
-	if (mh_unlikely(!block) && mh_cache_asks(mh_cache(h), mh_bin_offset(mh_cache(h), bin)))
-		block = mh_bin_refill(h, bin);
 	if (mh_likely(block != NULL)) {
 		start = (char *)mh_cookie(block);
 		weight = bin->weight;

@@ -170,7 +170,7 @@ void *mh_bin_refill(struct mh_hot *h, struct mh_bin *bin)
 {
 	void *block;
 
-	h->tally += mh_cache_fill(mh_cache(h), bin);
+	h->tally += mh_cache_fill(mh_cache(h), bin, mh_settings.cache_bytes);
 	block = mh_bin_pop(bin);
 	keep_bound(h);
 	return block;
@@ -186,12 +186,7 @@ void *mh_alloc_filled(size_t size, uint64_t meta, uint64_t w0, int zero)
 
 	if (!block)
 		return NULL;
-	if (zero)
-		memset(block, 0, size);
-	mh_cookie_write_small(block, w0, mh_key(h, meta));
-	if (mh_unlikely(mh_count_alloc(h, row, size, bin->weight)))
-		return mh_alloc_publish(block, row);
-	return block;
+	return mh_alloc_served(h, row, bin, block, w0, size, meta, zero);
 }
 
 /* Larger than the bins' blocks, or nothing. */
@@ -230,10 +225,8 @@ static MH_NOINLINE void free_offered(void *block)
 	uint64_t w0 = mh_cookie(block)->w0;
 	struct mh_row *row = &h->rows[mh_cookie_owner(w0)];
 	struct mh_bin *bin = mh_bin_there(mh_cache(h), mh_w0_bin(w0));
-	int kept;
+	int kept = mh_bin_offer(mh_cache(h), bin, block, &h->tally);
 
-	h->tally -= mh_cache_spill(mh_cache(h), bin);
-	kept = mh_bin_push(bin, block);
 	if (mh_unlikely(mh_count_free(h, row, mh_w0_size(w0), kept ? bin->weight : 0)))
 		mh_free_publish(row);
 	if (!kept)

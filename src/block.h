@@ -54,6 +54,19 @@ typedef void *mh_alloc_ask_fn(size_t size, uint64_t meta, int zero, struct mh_fr
 /* w0 is the owner's part alone where the block is large. */
 typedef void *mh_alloc_fresh_fn(size_t size, uint64_t meta, uint64_t w0);
 
+/* Out of this bin, as the program gets it. */
+static inline __attribute__((always_inline)) void *
+mh_alloc_served(struct mh_hot *h, struct mh_row *row, struct mh_bin *bin, void *block,
+		uint64_t w0, size_t size, uint64_t meta, int zero)
+{
+	if (zero)
+		memset(block, 0, size);
+	mh_cookie_write_small(block, w0, mh_key(h, meta));
+	if (mh_unlikely(mh_count_alloc(h, row, size, bin->weight)))
+		return mh_alloc_publish(block, row);
+	return block;
+}
+
 /* The owner is known: a block from this thread's cache. */
 static inline __attribute__((always_inline)) void *
 mh_alloc_charged(struct mh_hot *h, struct mh_row *row, uint64_t owned, size_t size,
@@ -70,11 +83,16 @@ mh_alloc_charged(struct mh_hot *h, struct mh_row *row, uint64_t owned, size_t si
 	block = mh_bin_pop(bin);
 	if (mh_unlikely(!block))
 		return fresh(size, meta, w0);
-	if (zero)
-		memset(block, 0, size);
-	mh_cookie_write_small(block, w0, mh_key(h, meta));
-	if (mh_unlikely(mh_count_alloc(h, row, size, bin->weight)))
-		return mh_alloc_publish(block, row);
+	return mh_alloc_served(h, row, bin, block, w0, size, meta, zero);
+}
+
+/* A block that is ready, or NULL. */
+static inline void *mh_bin_take(struct mh_hot *h, struct mh_bin *bin)
+{
+	void *block = mh_bin_pop(bin);
+
+	if (mh_unlikely(!block) && mh_cache_asks(mh_cache(h), mh_bin_offset(mh_cache(h), bin)))
+		block = mh_bin_refill(h, bin);
 	return block;
 }
 

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "process.h"
-
 /* Where there was nothing to get from the depot, or it took nothing. */
 #define ASK_EACH 64
 #define OFFER_EACH 512
@@ -27,7 +25,6 @@ void mh_cache_init(struct mh_cache *cache, uint32_t shard)
 	unsigned n;
 
 	cache->shard = cache->other = shard;
-	cache->depot = NULL;
 
 	for (n = 0; n < MH_BINS; n++) {
 		struct mh_bin *bin = bin_of(cache, n);
@@ -78,23 +75,21 @@ static uint64_t forget(struct mh_bin *bin, uint32_t n)
 	return n * bin->weight;
 }
 
-/* It may have had no need of it until now. */
-static struct mh_depot *depot(struct mh_cache *cache)
+static uint32_t half(const struct mh_bin *bin)
 {
-	if (!cache->depot)
-		cache->depot = mh_depot_of(cache->shard);
-	return cache->depot;
+	return (count(bin) + 1) / 2;
 }
 
-static uint64_t halve(struct mh_cache *cache, struct mh_bin *bin, int *taken)
+/* The oldest n are the depot's, if it takes them, or the backend's.  Did it? */
+static int pass_on(struct mh_cache *cache, struct mh_bin *bin, uint32_t n)
 {
-	uint32_t place = mh_bin_offset(cache, bin) / 512, n = (count(bin) + 1) / 2;
+	uint32_t place = mh_bin_offset(cache, bin) / 512;
 
-	*taken = place < MH_DEPOT_PLACES &&
-		 mh_depot_give(depot(cache), place, bin->slot + 1, n);
-	if (!*taken)
-		give_back(bin, n);
-	return forget(bin, n);
+	if (place < MH_DEPOT_PLACES &&
+	    mh_depot_give(mh_depot_of(cache->shard), place, bin->slot + 1, n))
+		return 1;
+	give_back(bin, n);
+	return 0;
 }
 
 uint64_t mh_cache_flush(struct mh_cache *cache)
@@ -117,32 +112,33 @@ uint64_t mh_cache_halve(struct mh_cache *cache, uint32_t room)
 {
 	uint64_t weight = 0;
 	unsigned n = MH_BINS;
-	int taken;
 
 	while (n-- && weight < (uint64_t)room / 2 << 32) {
 		struct mh_bin *bin = bin_of(cache, n);
+		uint32_t older = half(bin);
 
-		if (has_blocks(bin))
-			weight += halve(cache, bin, &taken);
+		if (!has_blocks(bin))
+			continue;
+		pass_on(cache, bin, older);
+		weight += forget(bin, older);
 	}
 	return weight;
 }
 
 uint64_t mh_cache_spill(struct mh_cache *cache, struct mh_bin *bin)
 {
-	uint32_t place = mh_bin_offset(cache, bin) / 512;
-	uint64_t weight;
+	uint32_t place = mh_bin_offset(cache, bin) / 512, older = half(bin);
 	int taken;
 
 	cache->offer_in[place] = UINT16_MAX;
 	if (place >= MH_DEPOT_PLACES || !has_blocks(bin))
 		return 0;
 	/* Also if it is not: the next time it will be others that are offered. */
-	weight = halve(cache, bin, &taken);
+	taken = pass_on(cache, bin, older);
 	cache->offer_in[place] = taken ? 1 : OFFER_EACH;
 	if (taken)
 		cache->ask_in[place] = 1;
-	return weight;
+	return forget(bin, older);
 }
 
 /*
@@ -152,13 +148,11 @@ uint64_t mh_cache_spill(struct mh_cache *cache, struct mh_bin *bin)
  */
 static struct mh_depot *source(struct mh_cache *cache, uint32_t place)
 {
-	struct mh_depot *full;
+	struct mh_depot *ours = mh_depot_there(cache->shard), *full;
 
-	if (!cache->depot)
-		cache->depot = mh_depot_there(cache->shard);
-	if (cache->depot && mh_depot_has(cache->depot, place))
-		return cache->depot;
-	if (cache->depot && mh_depot_had(cache->depot, place))
+	if (ours && mh_depot_has(ours, place))
+		return ours;
+	if (ours && mh_depot_had(ours, place))
 		return NULL;
 	full = mh_depot_full(cache->other);
 	if (full && mh_depot_has(full, place))
@@ -168,11 +162,11 @@ static struct mh_depot *source(struct mh_cache *cache, uint32_t place)
 }
 
 /* 2 KiB at a time, by default: who wanted one block need not want more. */
-uint64_t mh_cache_fill(struct mh_cache *cache, struct mh_bin *bin)
+uint64_t mh_cache_fill(struct mh_cache *cache, struct mh_bin *bin, uint32_t room)
 {
 	uint32_t place = mh_bin_offset(cache, bin) / 512;
-	uint32_t held = (uint32_t)(bin->weight >> 32), n = mh_settings.cache_bytes / 32 / held + 1;
-	uint32_t room = (bin->limit - bin->top) / (uint32_t)sizeof(*bin->slot);
+	uint32_t held = (uint32_t)(bin->weight >> 32), n = room / 32 / held + 1;
+	uint32_t slots = (bin->limit - bin->top) / (uint32_t)sizeof(*bin->slot);
 	struct mh_depot *from = place < MH_DEPOT_PLACES ? source(cache, place) : NULL;
 
 	if (!from) {
@@ -180,7 +174,7 @@ uint64_t mh_cache_fill(struct mh_cache *cache, struct mh_bin *bin)
 		return 0;
 	}
 	cache->offer_in[place] = cache->ask_in[place] = 1;
-	n = mh_depot_take(from, place, bin->slot + 1, n < room / 2 ? n : room / 2);
+	n = mh_depot_take(from, place, bin->slot + 1, n < slots / 2 ? n : slots / 2);
 	bin->top += n * (uint32_t)sizeof(*bin->slot);
 	return n * bin->weight;
 }

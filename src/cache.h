@@ -30,9 +30,8 @@ struct mh_cache {
 	/* By bin / 512: so many times empty or full, the depot is asked or offered again. */
 	uint16_t ask_in[MH_BIN_AT(MH_BINS) / 512 + 1];
 	uint16_t offer_in[MH_BIN_AT(MH_BINS) / 512 + 1];
-	struct mh_depot *depot; /* where more of the small ones lie; NULL: not yet */
-	uint32_t shard;         /* whose it is */
-	uint32_t other;         /* number of another one that is asked */
+	uint32_t shard; /* whose it is: where more of the small ones lie */
+	uint32_t other; /* number of another depot that is asked */
 };
 
 /* The bytes that a thread's cache may hold: by default, and at most. */
@@ -78,7 +77,7 @@ uint64_t mh_cache_halve(struct mh_cache *cache, uint32_t room);
 uint64_t mh_cache_spill(struct mh_cache *cache, struct mh_bin *bin);
 
 /* Fills an empty bin out of a depot.  Returns the weight of what there was. */
-uint64_t mh_cache_fill(struct mh_cache *cache, struct mh_bin *bin);
+uint64_t mh_cache_fill(struct mh_cache *cache, struct mh_bin *bin, uint32_t room);
 
 static inline struct mh_bin *mh_bin_there(struct mh_cache *cache, uint32_t at)
 {
@@ -137,16 +136,22 @@ static inline int mh_bin_push(struct mh_bin *bin, void *block)
 	return 1;
 }
 
-/* The same where a full bin is offered to the depot first: 0 when it stays full. */
+/* Of a full bin half is offered to the depot, and the block pushed: 0 when it stays full. */
+static inline int mh_bin_offer(struct mh_cache *cache, struct mh_bin *bin, void *block,
+			       uint64_t *tally)
+{
+	*tally -= mh_cache_spill(cache, bin);
+	return mh_bin_push(bin, block);
+}
+
+/* Pushed, if need be so. */
 static inline int mh_bin_keep(struct mh_cache *cache, struct mh_bin *bin, void *block,
 			      uint64_t *tally)
 {
 	if (mh_bin_push(bin, block))
 		return 1;
-	if (!mh_cache_offers(cache, mh_bin_offset(cache, bin)))
-		return 0;
-	*tally -= mh_cache_spill(cache, bin);
-	return mh_bin_push(bin, block);
+	return mh_cache_offers(cache, mh_bin_offset(cache, bin)) &&
+	       mh_bin_offer(cache, bin, block, tally);
 }
 
 #endif /* MH_CACHE_H */

@@ -152,9 +152,7 @@ static inline void *resize_ready(struct mh_hot *h, void *old, size_t size)
 		return NULL;
 	bin = mh_bin(mh_cache(h), size);
 	if (bin != mh_bin(mh_cache(h), had)) {
-		block = mh_bin_pop(bin);
-		if (!block && mh_cache_asks(mh_cache(h), mh_bin_offset(mh_cache(h), bin)))
-			block = mh_bin_refill(h, bin);
+		block = mh_bin_take(h, bin);
 		if (!block)
 			return NULL;
 		memcpy(block, old, had < size ? had : size);
