@@ -25,7 +25,11 @@ struct mh_bin {
 	uint32_t top;
 	uint32_t limit;  /* `top` of a full bin */
 	uint64_t weight; /* bytes that each block holds, << 32: of the tally */
-	void *slot[];    /* slot[0] is NULL */
+	uint16_t number;
+	uint16_t refill;   /* so many blocks it gets at once */
+	uint16_t ask_in;   /* so many times empty, the depot is asked again */
+	uint16_t offer_in; /* so many times full, it is offered half */
+	void *slot[];      /* slot[0] is NULL */
 };
 
 /*

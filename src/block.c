@@ -170,7 +170,7 @@ void *mh_bin_refill(struct mh_hot *h, struct mh_bin *bin)
 {
 	void *block;
 
-	h->tally += mh_cache_fill(mh_cache(h), bin, mh_settings.cache_bytes);
+	h->tally += mh_cache_fill(mh_cache(h), bin);
 	block = mh_bin_pop(bin);
 	keep_bound(h);
 	return block;
@@ -246,7 +246,7 @@ void mh_free_full(void *block)
 	uint64_t w0 = mh_cookie(block)->w0;
 	size_t size = mh_w0_size(w0);
 
-	if (mh_unlikely(mh_cache_offers(mh_cache(h), mh_w0_bin(w0))))
+	if (mh_unlikely(mh_bin_offers(mh_bin_there(mh_cache(h), mh_w0_bin(w0)))))
 		free_offered(block);
 	else if (mh_unlikely(mh_count_free(h, &h->rows[mh_cookie_owner(w0)], size, 0)))
 		publish_full(block, w0);

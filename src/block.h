@@ -91,7 +91,7 @@ static inline void *mh_bin_take(struct mh_hot *h, struct mh_bin *bin)
 {
 	void *block = mh_bin_pop(bin);
 
-	if (mh_unlikely(!block) && mh_cache_asks(mh_cache(h), mh_bin_offset(mh_cache(h), bin)))
+	if (mh_unlikely(!block) && mh_bin_asks(bin))
 		block = mh_bin_refill(h, bin);
 	return block;
 }
@@ -124,7 +124,7 @@ mh_alloc_missed(size_t size, uint64_t meta, uint64_t w0, int zero)
 {
 	if (mh_unlikely(size - 1 >= MH_CACHED_MAX)) /* nothing, too */
 		return mh_alloc_large(size, meta, w0, zero);
-	if (mh_unlikely(mh_cache_asks(mh_cache(mh_hot), mh_w0_bin(w0)))) {
+	if (mh_unlikely(mh_bin_asks(mh_bin_there(mh_cache(mh_hot), mh_w0_bin(w0))))) {
 		void *block = mh_alloc_filled(size, meta, w0, zero);
 
 		if (block)

@@ -20,7 +20,15 @@ static uint32_t slots_of(unsigned n)
 	return (uint32_t)((MH_BIN_AT(n + 1) - MH_BIN_AT(n) - MH_BIN_SIZE(1)) / sizeof(void *));
 }
 
-void mh_cache_init(struct mh_cache *cache, uint32_t shard)
+/* 2 KiB at a time, by default: who wanted one block need not want more. */
+static uint16_t refill(uint32_t slots, uint32_t held, uint32_t room)
+{
+	uint32_t n = room / 32 / held + 1;
+
+	return (uint16_t)(n < slots / 2 ? n : slots / 2);
+}
+
+void mh_cache_init(struct mh_cache *cache, uint32_t shard, uint32_t room)
 {
 	unsigned n;
 
@@ -32,10 +40,11 @@ void mh_cache_init(struct mh_cache *cache, uint32_t shard)
 		bin->top = offsetof(struct mh_bin, slot);
 		bin->limit = bin->top + slots_of(n) * (uint32_t)sizeof(void *);
 		bin->weight = (uint64_t)mh_class_bytes(n) << 32;
+		bin->number = (uint16_t)n;
+		bin->refill = refill(slots_of(n), mh_class_bytes(n), room);
+		bin->ask_in = bin->offer_in = 1;
 	}
 	bin_of(cache, 0)->top = bin_of(cache, 0)->limit; /* full, of nothing: zero.h */
-	for (n = 0; n < sizeof(cache->ask_in) / sizeof(*cache->ask_in); n++)
-		cache->ask_in[n] = cache->offer_in[n] = 1;
 }
 
 /* Bins that are full of nothing: popping one finds NULL, pushing no room. */
@@ -83,10 +92,8 @@ static uint32_t half(const struct mh_bin *bin)
 /* The oldest n are the depot's, if it takes them, or the backend's.  Did it? */
 static int pass_on(struct mh_cache *cache, struct mh_bin *bin, uint32_t n)
 {
-	uint32_t place = mh_bin_offset(cache, bin) / 512;
-
-	if (place < MH_DEPOT_PLACES &&
-	    mh_depot_give(mh_depot_of(cache->shard), place, bin->slot + 1, n))
+	if (bin->number < MH_DEPOT_BINS &&
+	    mh_depot_give(mh_depot_of(cache->shard), bin->number, bin->slot + 1, n))
 		return 1;
 	give_back(bin, n);
 	return 0;
@@ -127,17 +134,17 @@ uint64_t mh_cache_halve(struct mh_cache *cache, uint32_t room)
 
 uint64_t mh_cache_spill(struct mh_cache *cache, struct mh_bin *bin)
 {
-	uint32_t place = mh_bin_offset(cache, bin) / 512, older = half(bin);
+	uint32_t older = half(bin);
 	int taken;
 
-	cache->offer_in[place] = UINT16_MAX;
-	if (place >= MH_DEPOT_PLACES || !has_blocks(bin))
+	bin->offer_in = UINT16_MAX;
+	if (bin->number >= MH_DEPOT_BINS || !has_blocks(bin))
 		return 0;
 	/* Also if it is not: the next time it will be others that are offered. */
 	taken = pass_on(cache, bin, older);
-	cache->offer_in[place] = taken ? 1 : OFFER_EACH;
+	bin->offer_in = taken ? 1 : OFFER_EACH;
 	if (taken)
-		cache->ask_in[place] = 1;
+		bin->ask_in = 1;
 	return forget(bin, older);
 }
 
@@ -146,35 +153,36 @@ uint64_t mh_cache_spill(struct mh_cache *cache, struct mh_bin *bin)
  * that is full, and ours never had any.  Whoever frees such blocks himself makes do
  * with those: threads that help themselves to each other's would mix up their memory.
  */
-static struct mh_depot *source(struct mh_cache *cache, uint32_t place)
+static struct mh_depot *source(struct mh_cache *cache, unsigned class)
 {
 	struct mh_depot *ours = mh_depot_there(cache->shard), *full;
 
-	if (ours && mh_depot_has(ours, place))
+	if (ours && mh_depot_has(ours, class))
 		return ours;
-	if (ours && mh_depot_had(ours, place))
+	if (ours && mh_depot_had(ours, class))
 		return NULL;
 	full = mh_depot_full(cache->other);
-	if (full && mh_depot_has(full, place))
+	if (full && mh_depot_has(full, class))
 		return full;
 	cache->other++;
 	return NULL;
 }
 
-/* 2 KiB at a time, by default: who wanted one block need not want more. */
-uint64_t mh_cache_fill(struct mh_cache *cache, struct mh_bin *bin, uint32_t room)
+uint64_t mh_cache_fill(struct mh_cache *cache, struct mh_bin *bin)
 {
-	uint32_t place = mh_bin_offset(cache, bin) / 512;
-	uint32_t held = (uint32_t)(bin->weight >> 32), n = room / 32 / held + 1;
-	uint32_t slots = (bin->limit - bin->top) / (uint32_t)sizeof(*bin->slot);
-	struct mh_depot *from = place < MH_DEPOT_PLACES ? source(cache, place) : NULL;
+	struct mh_depot *from = NULL;
+	uint32_t n;
 
+	bin->ask_in = UINT16_MAX;
+	if (bin->number >= MH_DEPOT_BINS)
+		return 0;
+	from = source(cache, bin->number);
 	if (!from) {
-		cache->ask_in[place] = place < MH_DEPOT_PLACES ? ASK_EACH : UINT16_MAX;
+		bin->ask_in = ASK_EACH;
 		return 0;
 	}
-	cache->offer_in[place] = cache->ask_in[place] = 1;
-	n = mh_depot_take(from, place, bin->slot + 1, n < slots / 2 ? n : slots / 2);
+	bin->offer_in = bin->ask_in = 1;
+	n = mh_depot_take(from, bin->number, bin->slot + 1, bin->refill);
 	bin->top += n * (uint32_t)sizeof(*bin->slot);
 	return n * bin->weight;
 }

@@ -27,9 +27,6 @@
 
 struct mh_cache {
 	_Alignas(64) char bins[MH_BIN_AT(MH_BINS)];
-	/* By bin / 512: so many times empty or full, the depot is asked or offered again. */
-	uint16_t ask_in[MH_BIN_AT(MH_BINS) / 512 + 1];
-	uint16_t offer_in[MH_BIN_AT(MH_BINS) / 512 + 1];
 	uint32_t shard; /* whose it is: where more of the small ones lie */
 	uint32_t other; /* number of another depot that is asked */
 };
@@ -67,7 +64,7 @@ static inline uint64_t mh_tally_cached(uint64_t tally, uint32_t room)
 	return ((tally - (uint64_t)mh_tally_net(tally)) >> 32) - MH_TALLY_EMPTY(room);
 }
 
-void mh_cache_init(struct mh_cache *cache, uint32_t shard);
+void mh_cache_init(struct mh_cache *cache, uint32_t shard, uint32_t room);
 void mh_cache_close(struct mh_cache *cache);     /* an empty one, for good */
 uint64_t mh_cache_flush(struct mh_cache *cache); /* all; returns its weight */
 /* The older halves of bins, the largest first, until half of the room is free. */
@@ -77,28 +74,22 @@ uint64_t mh_cache_halve(struct mh_cache *cache, uint32_t room);
 uint64_t mh_cache_spill(struct mh_cache *cache, struct mh_bin *bin);
 
 /* Fills an empty bin out of a depot.  Returns the weight of what there was. */
-uint64_t mh_cache_fill(struct mh_cache *cache, struct mh_bin *bin, uint32_t room);
+uint64_t mh_cache_fill(struct mh_cache *cache, struct mh_bin *bin);
 
 static inline struct mh_bin *mh_bin_there(struct mh_cache *cache, uint32_t at)
 {
 	return (struct mh_bin *)(cache->bins + at);
 }
 
-/* mh_bin_there() the other way round. */
-static inline uint32_t mh_bin_offset(const struct mh_cache *cache, const struct mh_bin *bin)
-{
-	return (uint32_t)((const char *)bin - cache->bins);
-}
-
 /* An empty bin, a full one: is it time to look at the depot?  Mostly it is not. */
-static inline int mh_cache_asks(struct mh_cache *cache, uint32_t at)
+static inline int mh_bin_asks(struct mh_bin *bin)
 {
-	return !--cache->ask_in[at / 512];
+	return !--bin->ask_in;
 }
 
-static inline int mh_cache_offers(struct mh_cache *cache, uint32_t at)
+static inline int mh_bin_offers(struct mh_bin *bin)
 {
-	return !--cache->offer_in[at / 512];
+	return !--bin->offer_in;
 }
 
 /* For a request of at most MH_CACHED_MAX. */
@@ -150,7 +141,7 @@ static inline int mh_bin_keep(struct mh_cache *cache, struct mh_bin *bin, void *
 {
 	if (mh_bin_push(bin, block))
 		return 1;
-	return mh_cache_offers(cache, mh_bin_offset(cache, bin)) &&
+	return mh_bin_offers(bin) &&
 	       mh_bin_offer(cache, bin, block, tally);
 }
 

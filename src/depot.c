@@ -15,7 +15,7 @@
 #define RELAXED memory_order_relaxed
 
 /*
- * One place is looked at each time, and no more given back than a moment takes.  More
+ * One class is looked at each time, and no more given back than a moment takes.  More
  * often would be to meddle with programs that build something and take it down, again
  * and again: what is given back in between comes again from elsewhere.
  */
@@ -26,7 +26,7 @@
 
 static struct mh_depot *_Atomic depots[MH_DEPOTS];
 static uint64_t room_of_all; /* mh_proc->depots_room of it is in use */
-static uint32_t slots_at[MH_DEPOT_PLACES + 1]; /* in bytes from a depot */
+static uint32_t slots_at[MH_DEPOT_BINS + 1]; /* in bytes from a depot */
 
 #define PAGE 4096
 
@@ -35,28 +35,19 @@ static uint32_t whole_pages(size_t size)
 	return (uint32_t)((size + PAGE - 1) & ~(size_t)(PAGE - 1));
 }
 
-/* Of blocks there; 0 where no bin has that place, or never a block (zero.h). */
-static uint32_t held(uint32_t place)
-{
-	unsigned n = place < 2 * MH_BINS_256 ? place / 2 : place - MH_BINS_256;
-
-	return n && mh_bin_start[n] == place * 512 ? mh_class_bytes(n) : 0;
-}
-
 void mh_depots_init(void)
 {
 	cpu_set_t set;
-	uint32_t p;
+	unsigned n;
 
 	room_of_all = mh_settings.depot_bytes;
 	if (sched_getaffinity(0, sizeof(set), &set) == 0)
 		room_of_all *= (unsigned)CPU_COUNT(&set);
 	slots_at[0] = whole_pages(sizeof(struct mh_depot));
-	for (p = 0; p < MH_DEPOT_PLACES; p++)
-		slots_at[p + 1] = slots_at[p] +
-				  (held(p) ? whole_pages(mh_settings.depot_bytes / held(p) *
-							 sizeof(void *)) :
-					     0);
+	for (n = 0; n < MH_DEPOT_BINS; n++)
+		slots_at[n + 1] = slots_at[n] + whole_pages(mh_settings.depot_bytes /
+							    mh_class_bytes(n) *
+							    sizeof(void *));
 }
 
 /* Where there is no address space for one: nobody ever gets at it. */
@@ -65,7 +56,7 @@ static struct mh_depot none = { .busy = 1 };
 /* Address space, and memory as it is used.  Of threads that come at once, one wins. */
 static struct mh_depot *open_one(struct mh_depot *_Atomic *at)
 {
-	size_t size = slots_at[MH_DEPOT_PLACES];
+	size_t size = slots_at[MH_DEPOT_BINS];
 	struct mh_depot *was = NULL;
 	int saved = errno;
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -154,70 +145,65 @@ static void give_room(struct mh_depot *d)
 	}
 }
 
-static void **slots(struct mh_depot *d, uint32_t place)
+static void **slots(struct mh_depot *d, unsigned class)
 {
-	return (void **)((char *)d + slots_at[place]);
+	return (void **)((char *)d + slots_at[class]);
 }
 
-static void set(struct mh_depot *d, uint32_t place, uint32_t count)
+static void set(struct mh_depot *d, unsigned class, uint32_t count)
 {
-	uint32_t change = (count - get(&d->count[place])) * held(place);
+	uint32_t change = (count - get(&d->shelf[class].count)) * mh_class_bytes(class);
 
-	atomic_store_explicit(&d->count[place], count, RELAXED);
+	atomic_store_explicit(&d->shelf[class].count, count, RELAXED);
 	atomic_store_explicit(&d->bytes, get(&d->bytes) + change, RELAXED);
-	if (d->least[place] > count)
-		d->least[place] = count;
-	if (get(&d->most[place]) < count)
-		atomic_store_explicit(&d->most[place], count, RELAXED);
+	if (d->shelf[class].least > count)
+		d->shelf[class].least = count;
+	if (get(&d->shelf[class].most) < count)
+		atomic_store_explicit(&d->shelf[class].most, count, RELAXED);
 	give_room(d);
 	if (get(&d->full) && get(&d->bytes) < d->room - d->room / 16)
 		atomic_store_explicit(&d->full, 0, RELAXED);
 }
 
 /* The oldest go. */
-static void drop(struct mh_depot *d, uint32_t place, uint32_t n)
+static void drop(struct mh_depot *d, unsigned class, uint32_t n)
 {
-	void **slot = slots(d, place);
-	uint32_t i, had = get(&d->count[place]);
+	void **slot = slots(d, class);
+	uint32_t i, had = get(&d->shelf[class].count);
 
 	for (i = 0; i < n; i++)
-		mh_backend_free_sized(mh_cookie(slot[i]), held(place));
+		mh_backend_free_sized(mh_cookie(slot[i]), mh_class_bytes(class));
 	memmove(slot, slot + n, (had - n) * sizeof(*slot));
-	set(d, place, had - n);
+	set(d, class, had - n);
 }
 
 /* Three quarters of what lay there, unneeded, since this class's last turn. */
-static void sweep_one(struct mh_depot *d, uint32_t place)
+static void sweep_one(struct mh_depot *d, unsigned class)
 {
-	uint32_t n = d->least[place] - d->least[place] / 4;
+	uint32_t n = d->shelf[class].least - d->shelf[class].least / 4;
 
 	if (n)
-		drop(d, place, n < SWEPT_MAX ? n : SWEPT_MAX);
-	d->least[place] = get(&d->count[place]);
-}
-
-static uint32_t place_of(unsigned n)
-{
-	return mh_bin_start[n] / 512;
+		drop(d, class, n < SWEPT_MAX ? n : SWEPT_MAX);
+	d->shelf[class].least = get(&d->shelf[class].count);
 }
 
 static void sweep(struct mh_depot *d)
 {
 	if (++d->moves % MOVES_A_SWEEP == 0)
-		sweep_one(d, place_of(1 + d->moves / MOVES_A_SWEEP % (MH_DEPOT_BINS - 1)));
+		sweep_one(d, 1 + d->moves / MOVES_A_SWEEP % (MH_DEPOT_BINS - 1));
 }
 
 /* Room is wanted, and not to be had: what was needed least makes some. */
-static void make_room(struct mh_depot *d, uint32_t place)
+static void make_room(struct mh_depot *d, unsigned class)
 {
 	uint32_t most = 0, bytes, least = 0;
 	unsigned n;
 
 	for (n = 1; n < MH_DEPOT_BINS; n++) {
-		bytes = d->least[place_of(n)] * mh_class_bytes(n);
-		if (bytes > most && place_of(n) != place) {
+		bytes = d->shelf[n].least * mh_class_bytes(n);
+		if (bytes > most && n != class) {
 			most = bytes;
-			least = place_of(n);
+			least = n;
 		}
 	}
 	if (most)
@@ -235,48 +221,48 @@ static int in_order(void *const *block, uint32_t n)
 }
 
 /* In disorder, no more than a quarter of what one may hold. */
-static int fits(struct mh_depot *d, uint32_t place, void *const *block, uint32_t n)
+static int fits(struct mh_depot *d, unsigned class, void *const *block, uint32_t n)
 {
-	uint64_t bytes = get(&d->bytes) + (uint64_t)n * held(place);
+	uint64_t bytes = get(&d->bytes) + (uint64_t)n * mh_class_bytes(class);
 
 	if (bytes > mh_settings.depot_bytes / 4 && !in_order(block, n))
 		return 0;
 	if (has_room(d, bytes))
 		return 1;
 	atomic_store_explicit(&d->full, 1, RELAXED);
-	make_room(d, place);
+	make_room(d, class);
 	return 0;
 }
 
-int mh_depot_give(struct mh_depot *d, uint32_t place, void *const *block, uint32_t n)
+int mh_depot_give(struct mh_depot *d, unsigned class, void *const *block, uint32_t n)
 {
 	uint32_t had;
 	int taken;
 
 	if (!d || !enter(d))
 		return 0;
-	had = get(&d->count[place]);
-	taken = fits(d, place, block, n);
+	had = get(&d->shelf[class].count);
+	taken = fits(d, class, block, n);
 	if (taken) {
-		memcpy(slots(d, place) + had, block, n * sizeof(*block));
-		set(d, place, had + n);
+		memcpy(slots(d, class) + had, block, n * sizeof(*block));
+		set(d, class, had + n);
 	}
 	sweep(d);
 	leave(d);
 	return taken;
 }
 
-uint32_t mh_depot_take(struct mh_depot *d, uint32_t place, void **block, uint32_t n)
+uint32_t mh_depot_take(struct mh_depot *d, unsigned class, void **block, uint32_t n)
 {
 	uint32_t had;
 
 	if (!enter(d))
 		return 0;
-	had = get(&d->count[place]);
+	had = get(&d->shelf[class].count);
 	if (n > had)
 		n = had;
-	memcpy(block, slots(d, place) + had - n, n * sizeof(*block));
-	set(d, place, had - n);
+	memcpy(block, slots(d, class) + had - n, n * sizeof(*block));
+	set(d, class, had - n);
 	sweep(d);
 	leave(d);
 	return n;
@@ -290,13 +276,14 @@ uint32_t mh_depot_take(struct mh_depot *d, uint32_t place, void **block, uint32_
 void mh_depots_flush(void)
 {
 	struct mh_depot *d;
-	uint32_t i, p;
+	uint32_t i;
+	unsigned n;
 
 	for_each_depot(d, i) {
 		if (!enter(d))
 			continue;
-		for (p = 0; p < MH_DEPOT_PLACES; p++)
-			drop(d, p, get(&d->count[p]));
+		for (n = 0; n < MH_DEPOT_BINS; n++)
+			drop(d, n, get(&d->shelf[n].count));
 		leave(d);
 	}
 }
@@ -359,12 +346,13 @@ uint64_t mh_depots_own_bytes(void)
 {
 	uint64_t bytes = 0;
 	struct mh_depot *d;
-	uint32_t i, p;
+	uint32_t i;
+	unsigned n;
 
 	for_each_depot(d, i) {
 		bytes += d == &none ? 0 : whole_pages(sizeof(*d));
-		for (p = 0; p < MH_DEPOT_PLACES; p++)
-			bytes += whole_pages(get(&d->most[p]) * sizeof(void *));
+		for (n = 0; n < MH_DEPOT_BINS; n++)
+			bytes += whole_pages(get(&d->shelf[n].most) * sizeof(void *));
 	}
 	return bytes;
 }

@@ -37,25 +37,24 @@
 
 /*
  * Blocks of up to 1 KiB: with larger ones the way to the backend is no longer
- * what takes time.  Their bins begin at multiples of 512 bytes: that is the
- * place which they have here.  Some are nobody's.
+ * what takes time.
  */
 #define MH_DEPOT_BINS MH_BINS_1K
-#define MH_DEPOT_END MH_BIN_AT(MH_DEPOT_BINS)
-#define MH_DEPOT_PLACES (MH_DEPOT_END / 512)
-_Static_assert(MH_BIN_SIZE(MH_SLOTS_256) % 512 == 0 && MH_BIN_SIZE(MH_SLOTS_1K) == 512,
-	       "each bin has a place of its own");
 
 /* Written by who has it busy; what is atomic is looked at by others. */
+struct mh_shelf {
+	_Atomic uint32_t count;
+	uint32_t least;        /* there were that many since the last sweep */
+	_Atomic uint32_t most; /* ever: so many slots were written to */
+};
+
 struct mh_depot {
 	_Alignas(64) _Atomic uint32_t busy;
 	uint32_t moves; /* how often blocks were brought or fetched */
 	uint32_t room;  /* bytes that it may hold now: of what all may */
 	_Atomic uint32_t full; /* some were refused for want of it */
 	_Atomic uint32_t bytes;
-	_Atomic uint32_t count[MH_DEPOT_PLACES];
-	uint32_t least[MH_DEPOT_PLACES]; /* there were that many since the last sweep */
-	_Atomic uint32_t most[MH_DEPOT_PLACES]; /* ever: so many slots were written to */
+	struct mh_shelf shelf[MH_DEPOT_BINS];
 };
 
 /* Once, at the start. */
@@ -71,10 +70,10 @@ struct mh_depot *mh_depot_there(uint32_t shard);
 struct mh_depot *mh_depot_full(uint32_t i);
 
 /* n blocks of a class of at most 1 KiB: it takes all of them, or none and returns 0. */
-int mh_depot_give(struct mh_depot *d, uint32_t place, void *const *block, uint32_t n);
+int mh_depot_give(struct mh_depot *d, unsigned class, void *const *block, uint32_t n);
 
 /* Up to n; returns how many. */
-uint32_t mh_depot_take(struct mh_depot *d, uint32_t place, void **block, uint32_t n);
+uint32_t mh_depot_take(struct mh_depot *d, unsigned class, void **block, uint32_t n);
 
 void mh_depots_flush(void); /* all that nobody has busy, to the backend */
 void mh_depots_prepare(void); /* before fork(): from then on they are busy */
@@ -84,15 +83,15 @@ uint64_t mh_depots_bytes(void);     /* of the blocks in them */
 uint64_t mh_depots_own_bytes(void); /* that they take themselves */
 
 /* Does it have some?  A guess, until it is busy for us. */
-static inline int mh_depot_has(const struct mh_depot *d, uint32_t place)
+static inline int mh_depot_has(const struct mh_depot *d, unsigned class)
 {
-	return atomic_load_explicit(&d->count[place], memory_order_relaxed) != 0;
+	return atomic_load_explicit(&d->shelf[class].count, memory_order_relaxed) != 0;
 }
 
 /* Has it ever had some? */
-static inline int mh_depot_had(const struct mh_depot *d, uint32_t place)
+static inline int mh_depot_had(const struct mh_depot *d, unsigned class)
 {
-	return atomic_load_explicit(&d->most[place], memory_order_relaxed) != 0;
+	return atomic_load_explicit(&d->shelf[class].most, memory_order_relaxed) != 0;
 }
 
 #endif /* MH_DEPOT_H */

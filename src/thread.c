@@ -144,7 +144,7 @@ static struct mh_hot *attach(void)
 	((struct mh_line *)h)->resolved = MEMHOOK_AUTO;
 	((struct mh_line *)h)->home = MH_NOBODY;
 	((struct mh_line *)h)->trims = atomic_load(&trims); /* it is empty */
-	mh_cache_init(mh_cache(h), s);
+	mh_cache_init(mh_cache(h), s, mh_settings.cache_bytes);
 	if (!mh_settings.cache_bytes)
 		mh_cache_close(mh_cache(h));
 	if (mh_check_level)

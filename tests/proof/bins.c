@@ -32,7 +32,7 @@ static void bins(void)
 	static struct mh_cache cache;
 	size_t size, held;
 
-	mh_cache_init(&cache, 1);
+	mh_cache_init(&cache, 1, MH_CACHE_ROOM);
 	for (size = 0; size <= MH_CACHED_MAX; size++) {
 		struct mh_bin *bin = mh_bin(&cache, size);
 

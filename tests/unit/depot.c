@@ -49,7 +49,7 @@ static uint32_t ready(size_t size)
 {
 	struct mh_depot *d = mh_depot_there(((struct mh_line *)mh_hot)->shard);
 
-	return d->count[mh_bin_of(size) / 512];
+	return d->shelf[mh_bin(mh_cache(mh_hot), size)->number].count;
 }
 
 static int by_address(const void *a, const void *b)

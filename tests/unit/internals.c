@@ -92,7 +92,7 @@ START_TEST(cache_bins_follow_the_backend)
 	size_t size;
 	int bin = 0;
 
-	mh_cache_init(&cache, 1);
+	mh_cache_init(&cache, 1, MH_CACHE_ROOM);
 	for (size = 0; size <= MH_CACHED_MAX; size++) {
 		if (size + 16 > held[bin])
 			bin++;
@@ -112,7 +112,7 @@ START_TEST(bin_is_a_bounded_stack)
 	char blocks[400];
 	unsigned i;
 
-	mh_cache_init(&cache, 1);
+	mh_cache_init(&cache, 1, MH_CACHE_ROOM);
 	ck_assert(!mh_bin_push(mh_bin(&cache, 0), blocks)); /* zero.h */
 	ck_assert_ptr_null(mh_bin_pop(mh_bin(&cache, 0)));
 	for (i = 0; i < 4; i++) {
@@ -139,7 +139,7 @@ START_TEST(cache_is_halved)
 	void *blocks[5];
 	int i;
 
-	mh_cache_init(&cache, 1);
+	mh_cache_init(&cache, 1, MH_CACHE_ROOM);
 	small = mh_bin(&cache, 100);
 	one = mh_bin(&cache, 20000);
 	for (i = 0; i < 5; i++) {
