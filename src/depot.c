@@ -10,6 +10,7 @@
 #include "cookie.h"
 #include "process.h"
 #include "ranges.h"
+#include "thread.h"
 
 /* All that is told by one who has it busy to the next: by that word's order. */
 #define RELAXED memory_order_relaxed
@@ -22,11 +23,18 @@
 #define MOVES_A_SWEEP 256
 #define SWEPT_MAX 1024
 
+#define LOOKED_AT 9
+
 #define PART_MAX 65536
 
-static struct mh_depot *_Atomic depots[MH_DEPOTS];
+struct mh_depot *_Atomic mh_depots[MH_DEPOTS];
 static uint64_t room_of_all; /* mh_proc->depots_room of it is in use */
-static uint32_t slots_at[MH_DEPOT_BINS + 1]; /* in bytes from a depot */
+static uint32_t part;        /* in such parts */
+
+/* Where the blocks of a class are, in bytes from a depot; and what each holds. */
+static struct {
+	uint32_t at, held;
+} lies[MH_DEPOT_BINS + 1];
 
 #define PAGE 4096
 
@@ -43,11 +51,14 @@ void mh_depots_init(void)
 	room_of_all = mh_settings.depot_bytes;
 	if (sched_getaffinity(0, sizeof(set), &set) == 0)
 		room_of_all *= (unsigned)CPU_COUNT(&set);
-	slots_at[0] = whole_pages(sizeof(struct mh_depot));
-	for (n = 0; n < MH_DEPOT_BINS; n++)
-		slots_at[n + 1] = slots_at[n] + whole_pages(mh_settings.depot_bytes /
-							    mh_class_bytes(n) *
-							    sizeof(void *));
+	part = mh_settings.depot_bytes < PART_MAX ? mh_settings.depot_bytes : PART_MAX;
+	lies[0].at = whole_pages(sizeof(struct mh_depot));
+	for (n = 0; n < MH_DEPOT_BINS; n++) {
+		uint32_t most = mh_settings.depot_bytes / mh_class_bytes(n);
+
+		lies[n].held = mh_class_bytes(n);
+		lies[n + 1].at = lies[n].at + whole_pages(most * sizeof(void *));
+	}
 }
 
 /* Where there is no address space for one: nobody ever gets at it. */
@@ -56,7 +67,7 @@ static struct mh_depot none = { .busy = 1 };
 /* Address space, and memory as it is used.  Of threads that come at once, one wins. */
 static struct mh_depot *open_one(struct mh_depot *_Atomic *at)
 {
-	size_t size = slots_at[MH_DEPOT_BINS];
+	size_t size = lies[MH_DEPOT_BINS].at;
 	struct mh_depot *was = NULL;
 	int saved = errno;
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -76,16 +87,9 @@ static struct mh_depot *open_one(struct mh_depot *_Atomic *at)
 	return atomic_load(at);
 }
 
-struct mh_depot *mh_depot_there(uint32_t shard)
+struct mh_depot *mh_depot_open(uint32_t shard)
 {
-	return atomic_load_explicit(&depots[shard % MH_DEPOTS], memory_order_acquire);
-}
-
-struct mh_depot *mh_depot_of(uint32_t shard)
-{
-	struct mh_depot *d = mh_depot_there(shard);
-
-	return d || !mh_settings.depot_bytes ? d : open_one(&depots[shard % MH_DEPOTS]);
+	return mh_settings.depot_bytes ? open_one(&mh_depots[shard % MH_DEPOTS]) : NULL;
 }
 
 static uint32_t get(const _Atomic uint32_t *n)
@@ -111,58 +115,44 @@ static void leave(struct mh_depot *d)
 	atomic_store_explicit(&d->busy, 0, memory_order_release);
 }
 
-/* What all may hold is given out in parts. */
-static uint32_t part(void)
-{
-	return mh_settings.depot_bytes < PART_MAX ? mh_settings.depot_bytes : PART_MAX;
-}
-
 /* relaxed: nothing else hangs on it */
 static int take_part(void)
 {
-	if (atomic_fetch_add_explicit(&mh_proc->depots_room, part(), RELAXED) + part() <=
+	if (atomic_fetch_add_explicit(&mh_proc->depots_room, part, RELAXED) + part <=
 	    room_of_all)
 		return 1;
-	atomic_fetch_sub_explicit(&mh_proc->depots_room, part(), RELAXED);
+	atomic_fetch_sub_explicit(&mh_proc->depots_room, part, RELAXED);
 	return 0;
-}
-
-static int has_room(struct mh_depot *d, uint64_t bytes)
-{
-	if (bytes > mh_settings.depot_bytes)
-		return 0;
-	while (d->room < bytes && take_part())
-		d->room += part();
-	return d->room >= bytes;
-}
-
-/* One part is kept back, for it may be wanted soon. */
-static void give_room(struct mh_depot *d)
-{
-	while (d->room >= get(&d->bytes) + 2 * part()) {
-		d->room -= part();
-		atomic_fetch_sub_explicit(&mh_proc->depots_room, part(), RELAXED);
-	}
 }
 
 static void **slots(struct mh_depot *d, unsigned class)
 {
-	return (void **)((char *)d + slots_at[class]);
+	return (void **)((char *)d + lies[class].at);
 }
 
-static void set(struct mh_depot *d, unsigned class, uint32_t count)
+/* One part is kept back, for it may be wanted soon. */
+static MH_COLD void give_room(struct mh_depot *d)
 {
-	uint32_t change = (count - get(&d->shelf[class].count)) * mh_class_bytes(class);
-
-	atomic_store_explicit(&d->shelf[class].count, count, RELAXED);
-	atomic_store_explicit(&d->bytes, get(&d->bytes) + change, RELAXED);
-	if (d->shelf[class].least > count)
-		d->shelf[class].least = count;
-	if (get(&d->shelf[class].most) < count)
-		atomic_store_explicit(&d->shelf[class].most, count, RELAXED);
-	give_room(d);
-	if (get(&d->full) && get(&d->bytes) < d->room - d->room / 16)
+	while (d->room >= get(&d->bytes) + 2 * part) {
+		d->room -= part;
+		atomic_fetch_sub_explicit(&mh_proc->depots_room, part, RELAXED);
+	}
+	if (get(&d->bytes) < d->room - d->room / 16)
 		atomic_store_explicit(&d->full, 0, RELAXED);
+}
+
+/* There are so many now, which is less. */
+static inline void set_less(struct mh_depot *d, unsigned class, uint32_t count)
+{
+	struct mh_shelf *s = &d->shelf[class];
+	uint32_t bytes = get(&d->bytes) - (get(&s->count) - count) * lies[class].held;
+
+	atomic_store_explicit(&s->count, count, RELAXED);
+	atomic_store_explicit(&d->bytes, bytes, RELAXED);
+	if (s->least > count)
+		s->least = count;
+	if (mh_unlikely(d->room >= bytes + 2 * part || get(&d->full)))
+		give_room(d);
 }
 
 /* The oldest go. */
@@ -172,9 +162,9 @@ static void drop(struct mh_depot *d, unsigned class, uint32_t n)
 	uint32_t i, had = get(&d->shelf[class].count);
 
 	for (i = 0; i < n; i++)
-		mh_backend_free_sized(mh_cookie(slot[i]), mh_class_bytes(class));
+		mh_backend_free_sized(mh_cookie(slot[i]), lies[class].held);
 	memmove(slot, slot + n, (had - n) * sizeof(*slot));
-	set(d, class, had - n);
+	set_less(d, class, had - n);
 }
 
 /* Three quarters of what lay there, unneeded, since this class's last turn. */
@@ -187,10 +177,16 @@ static void sweep_one(struct mh_depot *d, unsigned class)
 	d->shelf[class].least = get(&d->shelf[class].count);
 }
 
-static void sweep(struct mh_depot *d)
+static MH_COLD void sweep(struct mh_depot *d)
 {
-	if (++d->moves % MOVES_A_SWEEP == 0)
-		sweep_one(d, 1 + d->moves / MOVES_A_SWEEP % (MH_DEPOT_BINS - 1));
+	sweep_one(d, 1 + d->moves / MOVES_A_SWEEP % (MH_DEPOT_BINS - 1));
+}
+
+/* Each time that blocks were brought or fetched. */
+static inline void moved(struct mh_depot *d)
+{
+	if (mh_unlikely(++d->moves % MOVES_A_SWEEP == 0))
+		sweep(d);
 }
 
 /* Room is wanted, and not to be had: what was needed least makes some. */
@@ -200,7 +196,7 @@ static void make_room(struct mh_depot *d, unsigned class)
 	unsigned n;
 
 	for (n = 1; n < MH_DEPOT_BINS; n++) {
-		bytes = d->shelf[n].least * mh_class_bytes(n);
+		bytes = d->shelf[n].least * lies[n].held;
 		if (bytes > most && n != class) {
 			most = bytes;
 			least = n;
@@ -210,44 +206,62 @@ static void make_room(struct mh_depot *d, unsigned class)
 		sweep_one(d, least);
 }
 
-/* Are most of them less than a page from the one before? */
+/* Are most of the first few less than a page from the one before? */
 static int in_order(void *const *block, uint32_t n)
 {
 	uint32_t i, near = 0;
 
+	if (n > LOOKED_AT)
+		n = LOOKED_AT;
 	for (i = 1; i < n; i++)
 		near += (uintptr_t)block[i] - (uintptr_t)block[i - 1] + PAGE < 2 * PAGE;
 	return near >= (n + 1) / 2;
 }
 
-/* In disorder, no more than a quarter of what one may hold. */
-static int fits(struct mh_depot *d, unsigned class, void *const *block, uint32_t n)
+/* More than the room that it has: is there some to be had? */
+static MH_COLD int more_room(struct mh_depot *d, unsigned class, uint32_t bytes)
 {
-	uint64_t bytes = get(&d->bytes) + (uint64_t)n * mh_class_bytes(class);
-
-	if (bytes > mh_settings.depot_bytes / 4 && !in_order(block, n))
-		return 0;
-	if (has_room(d, bytes))
-		return 1;
+	while (bytes <= mh_settings.depot_bytes && take_part()) {
+		d->room += part;
+		if (d->room >= bytes)
+			return 1;
+	}
 	atomic_store_explicit(&d->full, 1, RELAXED);
 	make_room(d, class);
 	return 0;
 }
 
+/* In disorder, no more than a quarter of what one may hold. */
+static inline int fits(struct mh_depot *d, unsigned class, void *const *block, uint32_t n)
+{
+	uint32_t bytes = get(&d->bytes) + n * lies[class].held;
+
+	if (bytes > mh_settings.depot_bytes / 4 && !in_order(block, n))
+		return 0;
+	return mh_likely(bytes <= d->room) || more_room(d, class, bytes);
+}
+
 int mh_depot_give(struct mh_depot *d, unsigned class, void *const *block, uint32_t n)
 {
-	uint32_t had;
+	struct mh_shelf *s;
+	uint32_t count;
 	int taken;
 
 	if (!d || !enter(d))
 		return 0;
-	had = get(&d->shelf[class].count);
+	s = &d->shelf[class];
+	count = get(&s->count);
 	taken = fits(d, class, block, n);
 	if (taken) {
-		memcpy(slots(d, class) + had, block, n * sizeof(*block));
-		set(d, class, had + n);
+		memcpy(slots(d, class) + count, block, n * sizeof(*block));
+		count += n;
+		atomic_store_explicit(&s->count, count, RELAXED);
+		if (get(&s->most) < count)
+			atomic_store_explicit(&s->most, count, RELAXED);
+		atomic_store_explicit(&d->bytes, get(&d->bytes) + n * lies[class].held,
+				      RELAXED);
 	}
-	sweep(d);
+	moved(d);
 	leave(d);
 	return taken;
 }
@@ -262,15 +276,15 @@ uint32_t mh_depot_take(struct mh_depot *d, unsigned class, void **block, uint32_
 	if (n > had)
 		n = had;
 	memcpy(block, slots(d, class) + had - n, n * sizeof(*block));
-	set(d, class, had - n);
-	sweep(d);
+	set_less(d, class, had - n);
+	moved(d);
 	leave(d);
 	return n;
 }
 
 #define for_each_depot(d, i)                   \
 	for ((i) = 0; (i) < MH_DEPOTS; (i)++) \
-		if (((d) = atomic_load(&depots[i])))
+		if (((d) = atomic_load(&mh_depots[i])))
 
 /* One that is busy now is in use. */
 void mh_depots_flush(void)
@@ -310,7 +324,7 @@ void mh_depots_parent(void)
 
 	for (i = 0; i < MH_DEPOTS; i++)
 		if (whole >> i & 1)
-			leave(atomic_load(&depots[i]));
+			leave(atomic_load(&mh_depots[i]));
 }
 
 void mh_depots_child(int exactly)

@@ -60,11 +60,25 @@ struct mh_depot {
 /* Once, at the start. */
 void mh_depots_init(void);
 
-/* The one of this shard's thread, or NULL.  Preserves errno. */
-struct mh_depot *mh_depot_of(uint32_t shard);
+extern struct mh_depot *_Atomic mh_depots[MH_DEPOTS];
 
-/* The same, but NULL where it has not been wanted yet. */
-struct mh_depot *mh_depot_there(uint32_t shard);
+/* This shard's, now if need be; or NULL.  Preserves errno. */
+struct mh_depot *mh_depot_open(uint32_t shard);
+
+/* The one of this shard's thread, or NULL where it has not been wanted yet. */
+static inline struct mh_depot *mh_depot_there(uint32_t shard)
+{
+	/* acquire: pairs with who put it there */
+	return atomic_load_explicit(&mh_depots[shard % MH_DEPOTS], memory_order_acquire);
+}
+
+/* The same, opened if need be. */
+static inline struct mh_depot *mh_depot_of(uint32_t shard)
+{
+	struct mh_depot *d = mh_depot_there(shard);
+
+	return d ? d : mh_depot_open(shard);
+}
 
 /* Number i (any number will do) if there is no room left in it, or NULL. */
 struct mh_depot *mh_depot_full(uint32_t i);
