@@ -33,6 +33,12 @@ enum mh_check { MH_CHECK_OFF, MH_CHECK_ON, MH_CHECK_STRICT };
 
 extern MH_HIDDEN enum mh_check mh_check_level;
 
+/* With checks `current` stays NULL, and malloc comes to ask. */
+static inline struct mh_row *_Atomic *mh_current_of(struct mh_hot *h)
+{
+	return mh_check_level ? &((struct mh_line *)h)->asked : &h->current;
+}
+
 #define MH_CHECK_ROOM 32
 #define MH_CANARY_MIN 8
 

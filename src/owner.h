@@ -19,8 +19,6 @@ int mh_owner_current(memhook_owner owner);
 int mh_owner_known(memhook_owner owner);
 memhook_owner mh_owner_handle(uint32_t row);
 
-int mh_owner_has_resolver(void);
-
 /* Whom to charge now, for a thread whose `current` does not tell. */
 uint64_t mh_owner_now(struct mh_hot *h, struct mh_from from, uintptr_t fp, uint64_t size);
 

@@ -180,12 +180,6 @@ struct mh_hot *mh_attach(void)
 	return h;
 }
 
-/* With checks `current` stays NULL, and malloc comes to ask: checks.h. */
-static struct mh_row *_Atomic *current_of(struct mh_hot *h)
-{
-	return mh_check_level ? &((struct mh_line *)h)->asked : &h->current;
-}
-
 /*
  * The shard keeps its numbers and goes to the next thread.  Destructors that
  * run after this one, and libc when it frees the thread's own memory, find
@@ -204,7 +198,7 @@ static void thread_exit(void *line)
 	if (mh_settings.by == MH_BY_THREAD)
 		mh_thread_owner_leave((uint32_t)((struct mh_line *)h)->home);
 	mh_hot = &no_line;
-	atomic_store_explicit(current_of(h), NULL, MH_RELAXED);
+	atomic_store_explicit(mh_current_of(h), NULL, MH_RELAXED);
 	atomic_store_explicit(&h->free_mask, 0, MH_RELAXED);
 	atomic_store_explicit(&h->owned, 0, MH_RELAXED);
 	h->rows = NULL;
@@ -244,60 +238,6 @@ void mh_open_frees(struct mh_hot *h)
 	trim_if_asked(h);
 }
 
-/*
- * Outside of scopes.  What speaks against it is looked at after the store,
- * since who changes that clears `current` afterwards: mh_threads_ask_again().
- */
-static void apply_automatic(struct mh_hot *h)
-{
-	uint64_t home = ((struct mh_line *)h)->home;
-	struct mh_row *_Atomic *current = current_of(h);
-	int by_caller = mh_by_caller();
-
-	atomic_store_explicit(&h->owned, mh_w0_owned(home), MH_RELAXED);
-	atomic_store(current, by_caller ? MH_BY_CALLER : &h->rows[home]);
-	if (mh_owner_has_resolver() || mh_settings.check_frames || mh_observed() ||
-	    (by_caller && !mh_caller_is_current(h)))
-		atomic_store_explicit(current, NULL, MH_RELAXED);
-}
-
-/*
- * Storing the owner before looking at its state pairs with mh_owner_reuse(),
- * which changes the state before it looks at all threads' owners: seq_cst on
- * both sides, one of the two sees the other.  `current` likewise, before
- * looking whether the owner is watched: watch.h.
- */
-int mh_apply_scope(struct mh_hot *h)
-{
-	struct mh_row *_Atomic *current = current_of(h);
-	memhook_owner scope = mh_scope;
-	uint64_t row = 0, was;
-	int stale = 0;
-
-	if (scope != MEMHOOK_AUTO) {
-		row = mh_owner_row(scope);
-		if (row >= mh_area->owners_max)
-			row = 0;
-		was = mh_pinned(h);
-		atomic_store_explicit(current, &h->rows[row], MH_RELAXED);
-		atomic_store_explicit(&h->owned, mh_w0_owned(row), MH_RELAXED);
-		atomic_thread_fence(memory_order_seq_cst);
-		/* Retired since it was entered: pinned, and charged till the end. */
-		if (!mh_owner_current(scope) &&
-		    (was != row || !mh_owner_known(scope))) {
-			row = 0;
-			stale = 1;
-			atomic_store(current, &h->rows[row]);
-			atomic_store(&h->owned, mh_w0_owned(row));
-		}
-		if (mh_watched(row))
-			atomic_store_explicit(current, NULL, MH_RELAXED);
-		return !stale;
-	}
-	apply_automatic(h);
-	return 1;
-}
-
 static int taken(uint32_t s)
 {
 	return atomic_load(&mh_area->shard_taken[s / 64]) >> (s % 64) & 1;
@@ -314,7 +254,7 @@ void mh_threads_ask_again(void)
 	uint32_t s;
 
 	for_each_line(h, s)
-		atomic_store(current_of(h), NULL);
+		atomic_store(mh_current_of(h), NULL);
 }
 
 void mh_threads_watch(void)
@@ -325,7 +265,7 @@ void mh_threads_watch(void)
 	/* A thread that attaches now is seen here, or sees what is watched. */
 	atomic_thread_fence(memory_order_seq_cst);
 	for_each_line(h, s) {
-		atomic_store(current_of(h), NULL);
+		atomic_store(mh_current_of(h), NULL);
 		atomic_store(&h->free_mask, 0);
 	}
 }
