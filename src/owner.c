@@ -98,34 +98,6 @@ void mh_owners_index(void)
 			mh_owner_index_add(row);
 }
 
-memhook_owner mh_owner_handle(uint32_t row)
-{
-	return (memhook_owner)atomic_load_explicit(&owner_at(row)->generation,
-						   MH_RELAXED) << 32 | row;
-}
-
-static int owner_is(memhook_owner owner, int active_only)
-{
-	uint32_t row = mh_owner_row(owner), state;
-
-	if (owner == MEMHOOK_AUTO || row >= mh_area->owners_max)
-		return 0;
-	state = atomic_load(&owner_at(row)->state); /* seq_cst: mh_apply_scope() */
-	return (state == MEMHOOK_STATE_ACTIVE ||
-		(!active_only && state == MEMHOOK_STATE_RETIRED)) &&
-	       mh_owner_handle(row) == owner;
-}
-
-int mh_owner_current(memhook_owner owner)
-{
-	return owner_is(owner, 1);
-}
-
-int mh_owner_known(memhook_owner owner)
-{
-	return owner_is(owner, 0);
-}
-
 static uint32_t new_row(void)
 {
 	uint32_t used, row = mh_retired_take(4);

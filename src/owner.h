@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "memhook.h"
+#include "process.h"
 #include "thread.h"
 
 static inline uint32_t mh_owner_row(memhook_owner owner)
@@ -13,11 +14,37 @@ static inline uint32_t mh_owner_row(memhook_owner owner)
 	return (uint32_t)owner;
 }
 
+static inline memhook_owner mh_owner_handle(uint32_t row)
+{
+	const struct mh_owner *o = &mh_owners(mh_area)[row];
+
+	return (memhook_owner)atomic_load_explicit(&o->generation, memory_order_relaxed) << 32 |
+	       row;
+}
+
+static inline int mh_owner_is(memhook_owner owner, int active_only)
+{
+	uint32_t row = mh_owner_row(owner), state;
+
+	if (owner == MEMHOOK_AUTO || row >= mh_area->owners_max)
+		return 0;
+	state = atomic_load(&mh_owners(mh_area)[row].state); /* seq_cst: mh_apply_scope() */
+	return (state == MEMHOOK_STATE_ACTIVE ||
+		(!active_only && state == MEMHOOK_STATE_RETIRED)) &&
+	       mh_owner_handle(row) == owner;
+}
+
 /* Names an owner that is active: may be charged. */
-int mh_owner_current(memhook_owner owner);
+static inline int mh_owner_current(memhook_owner owner)
+{
+	return mh_owner_is(owner, 1);
+}
+
 /* Names a row that holds this very owner, active or retired. */
-int mh_owner_known(memhook_owner owner);
-memhook_owner mh_owner_handle(uint32_t row);
+static inline int mh_owner_known(memhook_owner owner)
+{
+	return mh_owner_is(owner, 0);
+}
 
 /* Whom to charge now, for a thread whose `current` does not tell. */
 uint64_t mh_owner_now(struct mh_hot *h, struct mh_from from, uintptr_t fp, uint64_t size);

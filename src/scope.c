@@ -27,57 +27,70 @@ void memhook_set_resolver(memhook_owner (*resolve)(void *), void *arg)
 }
 
 /*
- * Outside of scopes.  What speaks against it is looked at after the store,
- * since who changes that clears `current` afterwards: mh_threads_ask_again().
- */
-static void apply_automatic(struct mh_hot *h)
-{
-	uint64_t home = ((struct mh_line *)h)->home;
-	struct mh_row *_Atomic *current = mh_current_of(h);
-	int by_caller = mh_by_caller();
-
-	atomic_store_explicit(&h->owned, mh_w0_owned(home), MH_RELAXED);
-	atomic_store(current, by_caller ? MH_BY_CALLER : &h->rows[home]);
-	if (has_resolver() || mh_settings.check_frames || mh_observed() ||
-	    (by_caller && !mh_caller_is_current(h)))
-		atomic_store_explicit(current, NULL, MH_RELAXED);
-}
-
-/*
- * Storing the owner before looking at its state pairs with mh_owner_reuse(),
+ * Storing the owner before looking at its state pairs with mh_retired_take(),
  * which changes the state before it looks at all threads' owners: seq_cst on
  * both sides, one of the two sees the other.  `current` likewise, before
- * looking whether the owner is watched: watch.h.
+ * looking whether the owner is watched: watch.h.  And outside of scopes what
+ * speaks against it is looked at after the store, since who changes that
+ * clears `current` afterwards: mh_threads_ask_again().
  */
-int mh_apply_scope(struct mh_hot *h)
+static inline void store(struct mh_hot *h, uint64_t row, struct mh_row *current)
 {
-	struct mh_row *_Atomic *current = mh_current_of(h);
-	memhook_owner scope = mh_scope;
-	uint64_t row = 0, was;
-	int stale = 0;
+	atomic_store_explicit(&h->owned, mh_w0_owned(row), MH_RELAXED);
+	atomic_store_explicit(mh_current_of(h), current, MH_RELAXED);
+	atomic_thread_fence(memory_order_seq_cst);
+}
 
-	if (scope != MEMHOOK_AUTO) {
-		row = mh_owner_row(scope);
-		if (row >= mh_area->owners_max)
-			row = 0;
-		was = mh_pinned(h);
-		atomic_store_explicit(current, &h->rows[row], MH_RELAXED);
-		atomic_store_explicit(&h->owned, mh_w0_owned(row), MH_RELAXED);
-		atomic_thread_fence(memory_order_seq_cst);
-		/* Retired since it was entered: pinned, and charged till the end. */
-		if (!mh_owner_current(scope) &&
-		    (was != row || !mh_owner_known(scope))) {
-			row = 0;
-			stale = 1;
-			atomic_store(current, &h->rows[row]);
-			atomic_store(&h->owned, mh_w0_owned(row));
-		}
-		if (mh_watched(row))
-			atomic_store_explicit(current, NULL, MH_RELAXED);
-		return !stale;
-	}
+/* Is what was applied outside of scopes not to be believed? */
+static int is_doubtful(const struct mh_hot *h)
+{
+	return has_resolver() || mh_settings.check_frames || mh_observed() ||
+	       (mh_by_caller() && !mh_caller_is_current(h));
+}
+
+static inline __attribute__((always_inline)) void apply_automatic(struct mh_hot *h)
+{
+	uint64_t home = ((struct mh_line *)h)->home;
+
+	store(h, home, mh_by_caller() ? MH_BY_CALLER : &h->rows[home]);
+	if (mh_unlikely(is_doubtful(h)))
+		atomic_store_explicit(mh_current_of(h), NULL, MH_RELAXED);
+}
+
+static MH_COLD int refuse(struct mh_hot *h)
+{
+	store(h, 0, h->rows);
+	if (mh_watched(0))
+		atomic_store_explicit(mh_current_of(h), NULL, MH_RELAXED);
+	return 0;
+}
+
+static inline __attribute__((always_inline)) int apply_owner(struct mh_hot *h, memhook_owner scope)
+{
+	uint64_t row = mh_owner_row(scope), was = mh_pinned(h);
+
+	if (mh_unlikely(row >= mh_area->owners_max))
+		return refuse(h);
+	store(h, row, &h->rows[row]);
+	/* Retired since it was entered: pinned, and charged till the end. */
+	if (mh_unlikely(!mh_owner_current(scope)) && (was != row || !mh_owner_known(scope)))
+		return refuse(h);
+	if (mh_unlikely(mh_watched(row)))
+		atomic_store_explicit(mh_current_of(h), NULL, MH_RELAXED);
+	return 1;
+}
+
+static inline __attribute__((always_inline)) int apply(struct mh_hot *h, memhook_owner scope)
+{
+	if (scope != MEMHOOK_AUTO)
+		return apply_owner(h, scope);
 	apply_automatic(h);
 	return 1;
+}
+
+int mh_apply_scope(struct mh_hot *h)
+{
+	return apply(h, mh_scope);
 }
 
 /*
@@ -134,9 +147,10 @@ uint64_t mh_owner_now(struct mh_hot *h, struct mh_from from, uintptr_t fp, uint6
 	return owner != MH_ASK_ON ? owner : mh_pinned(h);
 }
 
-memhook_owner memhook_enter(memhook_owner owner)
+/* A thread without a line: it may be new. */
+static MH_NOINLINE memhook_owner enter_first(memhook_owner owner)
 {
-	struct mh_hot *h = mh_hot->rows ? mh_hot : mh_attach();
+	struct mh_hot *h = mh_attach();
 	memhook_owner previous = mh_scope;
 
 	mh_scope = owner;
@@ -145,9 +159,27 @@ memhook_owner memhook_enter(memhook_owner owner)
 	return previous;
 }
 
+static inline __attribute__((always_inline)) memhook_owner enter(memhook_owner owner)
+{
+	struct mh_hot *h = mh_hot;
+	memhook_owner previous = mh_scope;
+
+	if (mh_unlikely(!h->rows))
+		return enter_first(owner);
+	mh_scope = owner;
+	if (mh_unlikely(!apply(h, owner)))
+		mh_scope = MEMHOOK_NOBODY;
+	return previous;
+}
+
+memhook_owner memhook_enter(memhook_owner owner)
+{
+	return enter(owner);
+}
+
 void memhook_leave(memhook_owner previous)
 {
-	memhook_enter(previous);
+	enter(previous);
 }
 
 memhook_owner memhook_current(void)
