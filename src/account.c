@@ -32,38 +32,31 @@ static int64_t gather(struct mh_hot *h)
 	return *change;
 }
 
+static int64_t publish_net(struct mh_hot *h, int64_t change)
+{
+	((struct mh_line *)h)->unpublished = 0;
+	return coarse_add(&mh_area->total, change);
+}
+
 void mh_publish_net(struct mh_hot *h)
 {
-	int64_t change = gather(h);
-
-	((struct mh_line *)h)->unpublished = 0;
-	coarse_add(&mh_area->total, change);
+	publish_net(h, gather(h));
 }
 
 /*
  * The tally has gone 16 KiB one way.  What a large block moves there and back
- * stays with the thread: 48 KiB, and those 16.  When the way has turned, half of
- * it is kept back, for it may turn again.  Returns what the process has then.
+ * stays with the thread: 48 KiB, and those 16.  Returns what the process has then.
  */
 static int64_t step_net(struct mh_hot *h)
 {
-	struct mh_line *l = (struct mh_line *)h;
 	int64_t change = gather(h);
-	int up = change > 0;
 
 	if (change < MH_NET_FAR && change > -MH_NET_FAR)
 		return MH_LIVE_UNKNOWN;
-	l->unpublished = 0;
-	if (up != l->went_up)
-		l->unpublished = up ? MH_NET_FAR / 2 : -MH_NET_FAR / 2;
-	l->went_up = up;
-	return coarse_add(&mh_area->total, change - l->unpublished);
+	return publish_net(h, change);
 }
 
-/*
- * Only this thread writes the row and what it published of it.  On the way down
- * a step is kept back: what comes and goes by two steps is not published.
- */
+/* Only this thread writes the row, and what it published of it. */
 static void publish_row(struct mh_hot *h, struct mh_row *row)
 {
 	ptrdiff_t owner = row - h->rows;
@@ -75,9 +68,7 @@ static void publish_row(struct mh_hot *h, struct mh_row *row)
 	change = net - *published;
 	if (change <= MH_STEP && change >= -MH_STEP)
 		return;
-	if (change < 0)
-		change += MH_STEP;
-	*published += change;
+	*published = net;
 	coarse_add(&mh_coarse(mh_area)[owner], change);
 }
 

@@ -139,7 +139,6 @@ static struct mh_hot *attach(void)
 	h->key[0] = mh_cookie_key(MH_LIVE_MALLOC, mh_secret);
 	h->key[1] = mh_cookie_key(MH_LIVE_NEW, mh_secret);
 	h->tally = mh_tally_start(mh_settings.cache_bytes);
-	((struct mh_line *)h)->went_up = 1;
 	h->look = MH_TALLY_LOOK;
 	((struct mh_line *)h)->resolved = MEMHOOK_AUTO;
 	((struct mh_line *)h)->home = MH_NOBODY;
