@@ -72,13 +72,20 @@ static void publish_row(struct mh_hot *h, struct mh_row *row)
 	coarse_add(&mh_coarse(mh_area)[owner], change);
 }
 
+/* Where not enough has changed to publish it, only now and then: it asks the clock. */
+static void tick(struct mh_hot *h, int64_t live)
+{
+	if (live != MH_LIVE_UNKNOWN || ++((struct mh_line *)h)->quiet % MH_QUIET == 0)
+		mh_heap_tick(live);
+}
+
 void mh_publish_alloc(struct mh_hot *h, struct mh_row *row)
 {
 	if (mh_unlikely(mh_guard_rate))
 		mh_guard_step(h, row);
 	publish_row(h, row);
 	if (h->tally & MH_TALLY_LOOK)
-		mh_heap_tick(step_net(h));
+		tick(h, step_net(h));
 }
 
 void mh_publish_free(struct mh_hot *h, struct mh_row *row)

@@ -23,6 +23,7 @@
  */
 #define MH_STEP (INT64_C(32) << 10)
 #define MH_NET_FAR (INT64_C(48) << 10)
+#define MH_QUIET 8 /* steps that are not published */
 
 /* A step was crossed, or the tally's. */
 MH_COLD void mh_publish_alloc(struct mh_hot *h, struct mh_row *row);

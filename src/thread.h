@@ -48,6 +48,7 @@ struct mh_line {
 	uint64_t generation;    /* of `sites`; 0: they are empty (caller.c) */
 	_Atomic uint32_t observing; /* observer that this thread is in: observe.c */
 	uint32_t trims;         /* of malloc_trim() that it has followed */
+	uint32_t quiet;         /* steps that were not published */
 	int64_t unpublished;    /* net change of live bytes, but for hot.tally: account.c */
 	struct mh_row *_Atomic asked; /* with checks, what `current` would be: checks.h */
 	_Alignas(64) char apart[192];
