@@ -23,7 +23,7 @@
 #define MOVES_A_SWEEP 256
 #define SWEPT_MAX 1024
 
-#define LOOKED_AT 9
+#define LOOKED_AT 33
 
 #define PART_MAX 65536
 
