@@ -7,12 +7,12 @@
  *
  * Called in signal handlers and in children of vfork, who share our memory.
  */
-#ifdef PIC
-
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "process.h"
+
+#ifdef PIC /* below the headers: operators.c */
 
 #define EXPORT __attribute__((visibility("default")))
 

@@ -7,8 +7,6 @@
  *
  * Built with -fexceptions: bad_alloc passes through these frames.
  */
-#ifdef PIC
-
 #include <dlfcn.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -16,6 +14,8 @@
 #include "block.h"
 #include "checks.h"
 #include "diag.h"
+
+#ifdef PIC /* below the headers: what make knows of them comes from either build */
 
 #if SIZE_MAX > 0xffffffff && defined(__LP64__)
 #define Z "m"
