@@ -3,9 +3,8 @@
 
 #include <string.h>
 
-/* Where there was nothing to get from the depot, or it took nothing. */
+/* Where there was nothing to get from the depot. */
 #define ASK_EACH 64
-#define OFFER_EACH 512
 
 static struct mh_bin *bin_of(struct mh_cache *cache, unsigned n)
 {
@@ -90,10 +89,11 @@ static uint32_t half(const struct mh_bin *bin)
 }
 
 /* The oldest n are the depot's, if it takes them, or the backend's.  Did it? */
-static int pass_on(struct mh_cache *cache, struct mh_bin *bin, uint32_t n)
+static int pass_on(struct mh_cache *cache, struct mh_bin *bin, uint32_t n, uint32_t past)
 {
 	if (bin->number < MH_DEPOT_BINS &&
-	    mh_depot_give(mh_depot_of(cache->shard), bin->number, bin->slot + 1, n))
+	    mh_depot_give(mh_depot_of(cache->shard), bin->number, bin->slot + 1, n,
+			  past))
 		return 1;
 	give_back(bin, n);
 	return 0;
@@ -126,7 +126,7 @@ uint64_t mh_cache_halve(struct mh_cache *cache, uint32_t room)
 
 		if (!has_blocks(bin))
 			continue;
-		pass_on(cache, bin, older);
+		pass_on(cache, bin, older, older);
 		weight += forget(bin, older);
 	}
 	return weight;
@@ -141,8 +141,8 @@ uint64_t mh_cache_spill(struct mh_cache *cache, struct mh_bin *bin)
 	if (bin->number >= MH_DEPOT_BINS || !has_blocks(bin))
 		return 0;
 	/* Also if it is not: the next time it will be others that are offered. */
-	taken = pass_on(cache, bin, older);
-	bin->offer_in = taken ? 1 : OFFER_EACH;
+	taken = pass_on(cache, bin, older, MH_OFFER_EACH);
+	bin->offer_in = taken ? 1 : MH_OFFER_EACH;
 	if (taken)
 		bin->ask_in = 1;
 	return forget(bin, older);
@@ -157,13 +157,17 @@ static struct mh_depot *source(struct mh_cache *cache, unsigned class)
 {
 	struct mh_depot *ours = mh_depot_there(cache->shard), *full;
 
+	if (ours)
+		mh_depot_want(ours);
 	if (ours && mh_depot_has(ours, class))
 		return ours;
 	if (ours && mh_depot_had(ours, class))
 		return NULL;
 	full = mh_depot_full(cache->other);
-	if (full && mh_depot_has(full, class))
+	if (full && mh_depot_has(full, class)) {
+		mh_depot_want(full);
 		return full;
+	}
 	cache->other++;
 	return NULL;
 }

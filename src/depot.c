@@ -219,48 +219,72 @@ static int in_order(void *const *block, uint32_t n)
 }
 
 /* More than the room that it has: is there some to be had? */
-static MH_COLD int more_room(struct mh_depot *d, unsigned class, uint32_t bytes)
+static int more_room(struct mh_depot *d, uint32_t bytes)
 {
 	while (bytes <= mh_settings.depot_bytes && take_part()) {
 		d->room += part;
 		if (d->room >= bytes)
 			return 1;
 	}
+	return 0;
+}
+
+/*
+ * It has no room for them, or had none lately.  Once twice as much as it holds has gone
+ * past, what it holds goes, too, by large parts: it is a large heap that is taken down.
+ */
+static MH_COLD int fits_still(struct mh_depot *d, unsigned class, uint32_t bytes,
+				  uint32_t past)
+{
+	uint32_t count = get(&d->shelf[class].count);
+
+	if (get(&d->overrun) / 2 > get(&d->bytes)) {
+		drop(d, class, count < SWEPT_MAX ? count : SWEPT_MAX);
+		return 0;
+	}
+	if (bytes <= d->room || more_room(d, bytes))
+		return 1;
 	atomic_store_explicit(&d->full, 1, RELAXED);
+	atomic_store_explicit(&d->overrun, get(&d->overrun) + past * lies[class].held, RELAXED);
 	make_room(d, class);
 	return 0;
 }
 
 /* In disorder, no more than a quarter of what one may hold. */
-static inline int fits(struct mh_depot *d, unsigned class, void *const *block, uint32_t n)
+static inline int fits(struct mh_depot *d, unsigned class, void *const *block, uint32_t n,
+		       uint32_t past)
 {
 	uint32_t bytes = get(&d->bytes) + n * lies[class].held;
 
 	if (bytes > mh_settings.depot_bytes / 4 && !in_order(block, n))
 		return 0;
-	return mh_likely(bytes <= d->room) || more_room(d, class, bytes);
+	if (mh_likely(bytes <= d->room && !get(&d->overrun)))
+		return 1;
+	return fits_still(d, class, bytes, past);
 }
 
-int mh_depot_give(struct mh_depot *d, unsigned class, void *const *block, uint32_t n)
+static void add(struct mh_depot *d, unsigned class, void *const *block, uint32_t n)
 {
-	struct mh_shelf *s;
-	uint32_t count;
+	struct mh_shelf *s = &d->shelf[class];
+	uint32_t count = get(&s->count), bytes = get(&d->bytes) + n * lies[class].held;
+
+	memcpy(slots(d, class) + count, block, n * sizeof(*block));
+	atomic_store_explicit(&s->count, count + n, RELAXED);
+	atomic_store_explicit(&d->bytes, bytes, RELAXED);
+	if (get(&s->most) < count + n)
+		atomic_store_explicit(&s->most, count + n, RELAXED);
+}
+
+int mh_depot_give(struct mh_depot *d, unsigned class, void *const *block, uint32_t n,
+		  uint32_t past)
+{
 	int taken;
 
 	if (!d || !enter(d))
 		return 0;
-	s = &d->shelf[class];
-	count = get(&s->count);
-	taken = fits(d, class, block, n);
-	if (taken) {
-		memcpy(slots(d, class) + count, block, n * sizeof(*block));
-		count += n;
-		atomic_store_explicit(&s->count, count, RELAXED);
-		if (get(&s->most) < count)
-			atomic_store_explicit(&s->most, count, RELAXED);
-		atomic_store_explicit(&d->bytes, get(&d->bytes) + n * lies[class].held,
-				      RELAXED);
-	}
+	taken = fits(d, class, block, n, past);
+	if (taken)
+		add(d, class, block, n);
 	moved(d);
 	leave(d);
 	return taken;

@@ -18,9 +18,10 @@
 #include "process.h"
 #include "thread.h"
 
-#define MANY 30000
+#define MANY 30000 /* more than there is room for */
+#define MORE 70000 /* more than thrice as much, and time to notice */
 
-static void *block[MANY];
+static void *block[MORE];
 
 static void make(size_t size, size_t n)
 {
@@ -134,6 +135,18 @@ START_TEST(disorder_has_a_quarter)
 }
 END_TEST
 
+/* A large heap gets all of it back from the backend, in order; a smaller one does not. */
+START_TEST(an_overrun_one_is_emptied)
+{
+	make_and_drop(100, MANY);
+	ck_assert_uint_gt(mh_depots_bytes(), MH_DEPOT_ROOM / 8 * 7);
+	make_and_drop(100, MORE);
+	ck_assert_uint_lt(mh_depots_bytes(), MH_DEPOT_ROOM / 8);
+	make_and_drop(100, MANY);
+	ck_assert_uint_gt(mh_depots_bytes(), MH_DEPOT_ROOM / 8 * 7);
+}
+END_TEST
+
 START_TEST(larger_ones_do_not_come)
 {
 	make_and_drop(1008, 1000);
@@ -146,17 +159,18 @@ END_TEST
 
 #define THREADS 4
 #define CROWD "TEST_OF_A_CROWD"
+#define FEW 10000 /* for 1 MiB */
 
 static pthread_barrier_t dropped;
 
 static void *make_drop_and_wait(void *arg)
 {
-	static __thread void *mine[MANY];
+	static __thread void *mine[FEW];
 	size_t i;
 
-	for (i = 0; i < MANY; i++)
+	for (i = 0; i < FEW; i++)
 		mine[i] = malloc(opaque(100));
-	for (i = 0; i < MANY; i++)
+	for (i = 0; i < FEW; i++)
 		free(mine[i]);
 	pthread_barrier_wait(&dropped);
 	return arg;
@@ -175,6 +189,15 @@ static void crowd(void)
 		pthread_join(t[i], NULL);
 }
 
+/* More than there is room for, but not twice as much. */
+static void fill(size_t size)
+{
+	size_t bytes = MH_CACHE_ROOM + mh_settings.depot_bytes / 2 * 3;
+	size_t n = bytes / (size + MH_COOKIE_SIZE);
+
+	make_and_drop(size, n < MORE ? n : MORE);
+}
+
 static int say_what_is_held(void)
 {
 	size_t size;
@@ -184,8 +207,8 @@ static int say_what_is_held(void)
 		return answer_with((unsigned long)mh_depots_bytes());
 	}
 	for (size = 1; size < 1000; size += 1 + size / 4)
-		make_and_drop(size, MANY);
-	make_and_drop(1000, MANY);
+		fill(size);
+	fill(1000);
 	return answer_with((unsigned long)mh_depots_bytes());
 }
 
@@ -453,6 +476,7 @@ int main(int argc, char **argv)
 	tcase_add_test(c, the_same_blocks_come_back);
 	tcase_add_test(c, every_way_leads_there);
 	tcase_add_test(c, disorder_has_a_quarter);
+	tcase_add_test(c, an_overrun_one_is_emptied);
 	tcase_add_test(c, larger_ones_do_not_come);
 	tcase_add_test(c, budgets);
 	tcase_add_test(c, all_have_one_bound);
