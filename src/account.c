@@ -32,32 +32,33 @@ static int64_t gather(struct mh_hot *h)
 	return *change;
 }
 
-static int64_t publish_net(struct mh_hot *h, int64_t change)
+/* But for what is kept back. */
+static int64_t publish_net(struct mh_hot *h, int64_t change, int64_t kept)
 {
-	((struct mh_line *)h)->unpublished = 0;
-	return coarse_add(&mh_area->total, change);
+	((struct mh_line *)h)->unpublished = kept;
+	return coarse_add(&mh_area->total, change - kept);
 }
 
 void mh_publish_net(struct mh_hot *h)
 {
-	publish_net(h, gather(h));
+	publish_net(h, gather(h), 0);
 }
 
 /*
- * The tally has gone 16 KiB one way.  What a large block moves there and back
- * stays with the thread: 48 KiB, and those 16.  Returns what the process has then.
+ * The tally has gone 16 KiB one way: if it comes to 48 KiB, that is published.
+ * Returns what the process has then.
  */
-static int64_t step_net(struct mh_hot *h)
+static int64_t step_net(struct mh_hot *h, int64_t kept)
 {
 	int64_t change = gather(h);
 
 	if (change < MH_NET_FAR && change > -MH_NET_FAR)
 		return MH_LIVE_UNKNOWN;
-	return publish_net(h, change);
+	return publish_net(h, change, change < 0 ? -kept : 0);
 }
 
 /* Only this thread writes the row, and what it published of it. */
-static void publish_row(struct mh_hot *h, struct mh_row *row)
+static void publish_row(struct mh_hot *h, struct mh_row *row, int64_t kept)
 {
 	ptrdiff_t owner = row - h->rows;
 	int64_t *published = mh_shard_published(mh_area, h->rows) + owner;
@@ -68,7 +69,9 @@ static void publish_row(struct mh_hot *h, struct mh_row *row)
 	change = net - *published;
 	if (change <= MH_STEP && change >= -MH_STEP)
 		return;
-	*published = net;
+	if (change < 0)
+		change += kept;
+	*published += change;
 	coarse_add(&mh_coarse(mh_area)[owner], change);
 }
 
@@ -83,24 +86,27 @@ void mh_publish_alloc(struct mh_hot *h, struct mh_row *row)
 {
 	if (mh_unlikely(mh_guard_rate))
 		mh_guard_step(h, row);
-	publish_row(h, row);
+	publish_row(h, row, 0);
 	if (h->tally & MH_TALLY_LOOK)
-		tick(h, step_net(h));
+		tick(h, step_net(h, 0));
 }
 
 void mh_publish_free(struct mh_hot *h, struct mh_row *row)
 {
-	publish_row(h, row);
+	publish_row(h, row, 0);
 	if (h->tally & MH_TALLY_LOOK)
-		mh_heap_tick_freed(step_net(h));
+		mh_heap_tick_freed(step_net(h, 0));
 }
 
-/* More than a tally can take, and a step by itself. */
+/*
+ * More than a tally can take, and a step by itself.  On the way down a part is kept
+ * back: so a block of up to 64 KiB that comes and goes is published but once.
+ */
 static int64_t count_large(struct mh_hot *h, struct mh_row *row, int64_t change)
 {
 	((struct mh_line *)h)->unpublished += change;
-	publish_row(h, row);
-	return step_net(h);
+	publish_row(h, row, MH_STEP);
+	return step_net(h, MH_NET_FAR / 2);
 }
 
 static void row_alloc(struct mh_hot *h, struct mh_row *row, size_t size)

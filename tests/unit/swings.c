@@ -88,6 +88,33 @@ START_TEST(the_sum_of_all)
 }
 END_TEST
 
+/* One large block that comes and goes. */
+START_TEST(a_large_block)
+{
+	memhook_owner o = fresh_owner("swings/large");
+	struct mh_coarse *c = &mh_coarse(mh_area)[mh_owner_row(o)];
+	struct seen owners = { .live = 0 };
+	struct seen all = { .live = atomic_load(&mh_area->total.live_bytes) };
+	int turns = TURNS;
+
+	while (turns--) {
+		memhook_owner was = memhook_enter(o);
+		void *p = malloc(opaque(65536));
+
+		look(&owners, c, 65536);
+		look(&all, &mh_area->total, 0);
+		free(p);
+		memhook_leave(was);
+		look(&owners, c, 0);
+		look(&all, &mh_area->total, 0);
+	}
+	ck_assert_int_lt(owners.off, 65536);
+	ck_assert_int_eq(owners.most, 65536);
+	ck_assert_int_le(owners.times, 2);
+	ck_assert_int_le(all.times, 2);
+}
+END_TEST
+
 int main(void)
 {
 	enum { KINDS = sizeof(swings) / sizeof(*swings) };
@@ -95,5 +122,6 @@ int main(void)
 
 	tcase_add_loop_test(c, an_owners_sum, 0, KINDS);
 	tcase_add_loop_test(c, the_sum_of_all, 0, KINDS);
+	tcase_add_test(c, a_large_block);
 	return run_case(c);
 }
