@@ -245,7 +245,10 @@ static MH_COLD int fits_still(struct mh_depot *d, unsigned class, uint32_t bytes
 	if (bytes <= d->room || more_room(d, bytes))
 		return 1;
 	atomic_store_explicit(&d->full, 1, RELAXED);
-	atomic_store_explicit(&d->overrun, get(&d->overrun) + past * lies[class].held, RELAXED);
+	/* A thread that but frees may leave there what others want. */
+	if (get(&d->wanted))
+		atomic_store_explicit(&d->overrun,
+				      get(&d->overrun) + past * lies[class].held, RELAXED);
 	make_room(d, class);
 	return 0;
 }

@@ -62,7 +62,8 @@ struct mh_depot {
 	uint32_t room;  /* bytes that it may hold now: of what all may */
 	_Atomic uint32_t full; /* some were refused for want of it */
 	_Atomic uint32_t bytes;
-	_Atomic uint32_t overrun; /* bytes that went past since some were wanted */
+	_Atomic uint32_t wanted;  /* its thread has asked for some, ever */
+	_Atomic uint32_t overrun; /* bytes that went past since */
 	struct mh_shelf shelf[MH_DEPOT_BINS];
 };
 
@@ -115,9 +116,10 @@ static inline int mh_depot_has(const struct mh_depot *d, unsigned class)
 	return atomic_load_explicit(&d->shelf[class].count, memory_order_relaxed) != 0;
 }
 
-/* Some are wanted, whether it has any or not. */
+/* Its thread wants some, whether it has any or not. */
 static inline void mh_depot_want(struct mh_depot *d)
 {
+	atomic_store_explicit(&d->wanted, 1, memory_order_relaxed);
 	atomic_store_explicit(&d->overrun, 0, memory_order_relaxed);
 }
 
