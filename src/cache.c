@@ -6,6 +6,9 @@
 /* Where there was nothing to get from the depot. */
 #define ASK_EACH 64
 
+/* So often another's depot that had some is asked again: it is full again soon. */
+#define PATIENCE 64
+
 static struct mh_bin *bin_of(struct mh_cache *cache, unsigned n)
 {
 	return mh_bin_there(cache, mh_bin_start[n]);
@@ -157,18 +160,22 @@ static struct mh_depot *source(struct mh_cache *cache, unsigned class)
 {
 	struct mh_depot *ours = mh_depot_there(cache->shard), *full;
 
-	if (ours)
+	if (ours) {
 		mh_depot_want(ours);
-	if (ours && mh_depot_has(ours, class))
-		return ours;
-	if (ours && mh_depot_had(ours, class))
-		return NULL;
+		if (mh_depot_has(ours, class))
+			return ours;
+		if (mh_depot_had(ours, class))
+			return NULL;
+	}
 	full = mh_depot_full(cache->other);
 	if (full && mh_depot_has(full, class)) {
-		mh_depot_want(full);
+		cache->patience = PATIENCE;
 		return full;
 	}
-	cache->other++;
+	if (cache->patience)
+		cache->patience--;
+	else
+		cache->other++;
 	return NULL;
 }
 

@@ -29,6 +29,7 @@ struct mh_cache {
 	_Alignas(64) char bins[MH_BIN_AT(MH_BINS)];
 	uint32_t shard; /* whose it is: where more of the small ones lie */
 	uint32_t other; /* number of another depot that is asked */
+	uint32_t patience; /* and how often, before it is the next one */
 };
 
 /* The bytes that a thread's cache may hold: by default, and at most. */
