@@ -17,6 +17,8 @@
 static uint32_t *bucket, *chain;
 static uint32_t bucket_mask;
 
+_Atomic uint32_t *mh_owner_marks;
+
 /* FNV-1a, 64 bits. http://www.isthe.com/chongo/tech/comp/fnv/ */
 uint64_t mh_hash(const char *s, uint64_t hash)
 {
@@ -28,15 +30,18 @@ uint64_t mh_hash(const char *s, uint64_t hash)
 int mh_owners_init(void)
 {
 	size_t size = (size_t)mh_area->owners_max * sizeof(*bucket);
-	char *p = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
+	char *p = mmap(NULL, 3 * size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (p == MAP_FAILED)
 		return -1;
-	mh_range_add(p, 2 * size, MH_RANGE_OWN);
+	mh_range_add(p, 3 * size, MH_RANGE_OWN);
 	bucket = (uint32_t *)p;
 	chain = (uint32_t *)(p + size);
+	mh_owner_marks = (_Atomic uint32_t *)(p + 2 * size);
 	bucket_mask = mh_area->owners_max - 1; /* a power of two */
+	mh_owner_mark(MH_NOBODY);
+	mh_owner_mark(MH_OVERFLOW);
 	return 0;
 }
 
@@ -93,9 +98,30 @@ void mh_owners_index(void)
 	uint32_t row, used = atomic_load(&mh_area->owners_used);
 
 	memset(bucket, 0, (size_t)mh_area->owners_max * sizeof(*bucket));
-	for (row = MH_FIRST_OWNER; row < used; row++)
+	for (row = MH_FIRST_OWNER; row < used; row++) {
+		mh_owner_mark(row);
 		if (is_indexed(owner_at(row)))
 			mh_owner_index_add(row);
+	}
+}
+
+void mh_owner_mark(uint32_t row)
+{
+	int active = atomic_load(&owner_at(row)->state) == MEMHOOK_STATE_ACTIVE;
+
+	atomic_store(&mh_owner_marks[row],
+		     MH_ACTIVE_MARK(mh_owner_handle(row)) - (uint32_t)!active);
+}
+
+int mh_owner_known(memhook_owner owner)
+{
+	uint32_t row = mh_owner_row(owner), state;
+
+	if (row >= mh_area->owners_max)
+		return 0;
+	state = atomic_load(&owner_at(row)->state);
+	return (state == MEMHOOK_STATE_ACTIVE || state == MEMHOOK_STATE_RETIRED) &&
+	       mh_owner_handle(row) == owner;
 }
 
 static uint32_t new_row(void)
@@ -150,6 +176,7 @@ uint32_t mh_owner_add(const char *name, enum memhook_kind kind, uint64_t path_ha
 	o->where = where;
 	mh_owner_index_add(row);
 	atomic_store(&o->state, MEMHOOK_STATE_ACTIVE);
+	mh_owner_mark(row);
 	return row;
 }
 

@@ -22,29 +22,28 @@ static inline memhook_owner mh_owner_handle(uint32_t row)
 	       row;
 }
 
-static inline int mh_owner_is(memhook_owner owner, int active_only)
-{
-	uint32_t row = mh_owner_row(owner), state;
+/*
+ * By row what each scope asks for, its generation and whether it is active, in 4 bytes:
+ * of ten thousand owners the table is more than a processor's own caches have.
+ */
+extern MH_HIDDEN _Atomic uint32_t *mh_owner_marks;
+#define MH_ACTIVE_MARK(owner) ((uint32_t)((owner) >> 32) << 1 | 1)
 
-	if (owner == MEMHOOK_AUTO || row >= mh_area->owners_max)
-		return 0;
-	state = atomic_load(&mh_owners(mh_area)[row].state); /* seq_cst: mh_apply_scope() */
-	return (state == MEMHOOK_STATE_ACTIVE ||
-		(!active_only && state == MEMHOOK_STATE_RETIRED)) &&
-	       mh_owner_handle(row) == owner;
-}
+/* After each change of a row's state or generation. */
+void mh_owner_mark(uint32_t row);
 
 /* Names an owner that is active: may be charged. */
 static inline int mh_owner_current(memhook_owner owner)
 {
-	return mh_owner_is(owner, 1);
+	uint32_t row = mh_owner_row(owner);
+
+	/* MEMHOOK_AUTO has none; seq_cst: scope.c */
+	return row < mh_area->owners_max &&
+	       atomic_load(&mh_owner_marks[row]) == MH_ACTIVE_MARK(owner);
 }
 
 /* Names a row that holds this very owner, active or retired. */
-static inline int mh_owner_known(memhook_owner owner)
-{
-	return mh_owner_is(owner, 0);
-}
+int mh_owner_known(memhook_owner owner);
 
 /* Whom to charge now, for a thread whose `current` does not tell. */
 uint64_t mh_owner_now(struct mh_hot *h, struct mh_from from, uintptr_t fp, uint64_t size);

@@ -32,6 +32,7 @@ static void append(uint32_t row)
 void mh_retired_add(uint32_t row)
 {
 	atomic_store(&owner_at(row)->state, MEMHOOK_STATE_RETIRED);
+	mh_owner_mark(row);
 	append(row);
 }
 
@@ -67,6 +68,7 @@ static void begin_anew(uint32_t row)
 	atomic_fetch_add(&base->alloc_calls, sum.alloc_calls);
 	atomic_store(&mh_coarse(mh_area)[row].peak_bytes, 0);
 	atomic_fetch_add(&o->generation, 1);
+	mh_owner_mark(row);
 }
 
 uint32_t mh_retired_take(unsigned tries)

@@ -61,6 +61,7 @@ uint32_t mh_thread_owner_enter(void)
 	if (row != MH_OVERFLOW) {
 		owner_at(row)->where = (uint64_t)gettid();
 		atomic_store(&owner_at(row)->state, MEMHOOK_STATE_ACTIVE);
+		mh_owner_mark(row);
 	}
 	mh_owners_unlock();
 	return row;
