@@ -46,6 +46,7 @@ struct mh_bin {
 #define MH_BINS_256 12
 #define MH_BINS_1K 20
 #define MH_BINS_4K 28
+#define MH_SMALL_BINS MH_BINS_1K /* depot.h */
 
 /* Where bin n begins, in bytes. */
 #define MH_BIN_SIZE(slots) (sizeof(struct mh_bin) + (slots) * sizeof(void *))

@@ -44,7 +44,8 @@ void mh_cache_init(struct mh_cache *cache, uint32_t shard, uint32_t room)
 		bin->weight = (uint64_t)mh_class_bytes(n) << 32;
 		bin->number = (uint16_t)n;
 		bin->refill = refill(slots_of(n), mh_class_bytes(n), room);
-		bin->ask_in = bin->offer_in = 1;
+		bin->ask_in = 1;
+		bin->offer_in = n < MH_SMALL_BINS ? 1 : MH_STREAK;
 	}
 	bin_of(cache, 0)->top = bin_of(cache, 0)->limit; /* full, of nothing: zero.h */
 }
@@ -94,9 +95,7 @@ static uint32_t half(const struct mh_bin *bin)
 /* The oldest n are the depot's, if it takes them, or the backend's.  Did it? */
 static int pass_on(struct mh_cache *cache, struct mh_bin *bin, uint32_t n, uint32_t past)
 {
-	if (bin->number < MH_DEPOT_BINS &&
-	    mh_depot_give(mh_depot_of(cache->shard), bin->number, bin->slot + 1, n,
-			  past))
+	if (mh_depot_give(mh_depot_of(cache->shard), bin->number, bin->slot + 1, n, past))
 		return 1;
 	give_back(bin, n);
 	return 0;
@@ -118,37 +117,43 @@ uint64_t mh_cache_flush(struct mh_cache *cache)
 	return weight;
 }
 
+uint64_t mh_cache_spill(struct mh_cache *cache, struct mh_bin *bin)
+{
+	uint16_t each = bin->number < MH_SMALL_BINS ? MH_OFFER_EACH : MH_OFFER_LARGE;
+	uint32_t older = half(bin);
+
+	bin->offer_in = each;
+	if (!has_blocks(bin))
+		return 0;
+	/* Also if they are not taken: the next time it will be others that are offered. */
+	if (pass_on(cache, bin, older, each))
+		bin->offer_in = bin->ask_in = 1;
+	return forget(bin, older);
+}
+
+/* Of one bin; the weight of that.  Larger blocks are offered if it is time to. */
+static uint64_t halve(struct mh_cache *cache, struct mh_bin *bin)
+{
+	uint32_t older = half(bin);
+
+	if (bin->number < MH_SMALL_BINS)
+		pass_on(cache, bin, older, older);
+	else if (mh_bin_offers(bin))
+		return mh_cache_spill(cache, bin);
+	else
+		give_back(bin, older);
+	return forget(bin, older);
+}
+
 uint64_t mh_cache_halve(struct mh_cache *cache, uint32_t room)
 {
 	uint64_t weight = 0;
 	unsigned n = MH_BINS;
 
-	while (n-- && weight < (uint64_t)room / 2 << 32) {
-		struct mh_bin *bin = bin_of(cache, n);
-		uint32_t older = half(bin);
-
-		if (!has_blocks(bin))
-			continue;
-		pass_on(cache, bin, older, older);
-		weight += forget(bin, older);
-	}
+	while (n-- && weight < (uint64_t)room / 2 << 32)
+		if (has_blocks(bin_of(cache, n)))
+			weight += halve(cache, bin_of(cache, n));
 	return weight;
-}
-
-uint64_t mh_cache_spill(struct mh_cache *cache, struct mh_bin *bin)
-{
-	uint32_t older = half(bin);
-	int taken;
-
-	bin->offer_in = UINT16_MAX;
-	if (bin->number >= MH_DEPOT_BINS || !has_blocks(bin))
-		return 0;
-	/* Also if it is not: the next time it will be others that are offered. */
-	taken = pass_on(cache, bin, older, MH_OFFER_EACH);
-	bin->offer_in = taken ? 1 : MH_OFFER_EACH;
-	if (taken)
-		bin->ask_in = 1;
-	return forget(bin, older);
 }
 
 /*
@@ -181,13 +186,9 @@ static struct mh_depot *source(struct mh_cache *cache, unsigned class)
 
 uint64_t mh_cache_fill(struct mh_cache *cache, struct mh_bin *bin)
 {
-	struct mh_depot *from = NULL;
+	struct mh_depot *from = source(cache, bin->number);
 	uint32_t n;
 
-	bin->ask_in = UINT16_MAX;
-	if (bin->number >= MH_DEPOT_BINS)
-		return 0;
-	from = source(cache, bin->number);
 	if (!from) {
 		bin->ask_in = ASK_EACH;
 		return 0;

@@ -82,9 +82,14 @@ static inline struct mh_bin *mh_bin_there(struct mh_cache *cache, uint32_t at)
 	return (struct mh_bin *)(cache->bins + at);
 }
 
-/* An empty bin, a full one: is it time to look at the depot?  Mostly it is not. */
+/*
+ * An empty bin, a full one: is it time to look at the depot?  Mostly it is not.  A
+ * larger block is one that is missed: those that are dropped are counted anew.
+ */
 static inline int mh_bin_asks(struct mh_bin *bin)
 {
+	if (bin->number >= MH_SMALL_BINS)
+		bin->offer_in = MH_STREAK;
 	return !--bin->ask_in;
 }
 

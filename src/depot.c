@@ -20,7 +20,7 @@
  * often would be to meddle with programs that build something and take it down, again
  * and again: what is given back in between comes again from elsewhere.
  */
-#define MOVES_A_SWEEP 256
+#define MOVES_A_SWEEP 128
 #define SWEPT_MAX 1024
 
 #define LOOKED_AT 33
@@ -34,7 +34,7 @@ static uint32_t part;        /* in such parts */
 /* Where the blocks of a class are, in bytes from a depot; and what each holds. */
 static struct {
 	uint32_t at, held;
-} lies[MH_DEPOT_BINS + 1];
+} lies[MH_BINS + 1];
 
 #define PAGE 4096
 
@@ -52,8 +52,8 @@ void mh_depots_init(void)
 	if (sched_getaffinity(0, sizeof(set), &set) == 0)
 		room_of_all *= (unsigned)CPU_COUNT(&set);
 	part = mh_settings.depot_bytes < PART_MAX ? mh_settings.depot_bytes : PART_MAX;
-	lies[0].at = whole_pages(sizeof(struct mh_depot));
-	for (n = 0; n < MH_DEPOT_BINS; n++) {
+	lies[1].at = whole_pages(sizeof(struct mh_depot)); /* 0: no blocks, zero.h */
+	for (n = 1; n < MH_BINS; n++) {
 		uint32_t most = mh_settings.depot_bytes / mh_class_bytes(n);
 
 		lies[n].held = mh_class_bytes(n);
@@ -67,7 +67,7 @@ static struct mh_depot none = { .busy = 1 };
 /* Address space, and memory as it is used.  Of threads that come at once, one wins. */
 static struct mh_depot *open_one(struct mh_depot *_Atomic *at)
 {
-	size_t size = lies[MH_DEPOT_BINS].at;
+	size_t size = lies[MH_BINS].at;
 	struct mh_depot *was = NULL;
 	int saved = errno;
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -179,7 +179,7 @@ static void sweep_one(struct mh_depot *d, unsigned class)
 
 static MH_COLD void sweep(struct mh_depot *d)
 {
-	sweep_one(d, 1 + d->moves / MOVES_A_SWEEP % (MH_DEPOT_BINS - 1));
+	sweep_one(d, 1 + d->moves / MOVES_A_SWEEP % (MH_BINS - 1));
 }
 
 /* Each time that blocks were brought or fetched. */
@@ -195,7 +195,7 @@ static void make_room(struct mh_depot *d, unsigned class)
 	uint32_t most = 0, bytes, least = 0;
 	unsigned n;
 
-	for (n = 1; n < MH_DEPOT_BINS; n++) {
+	for (n = 1; n < MH_BINS; n++) {
 		bytes = d->shelf[n].least * lies[n].held;
 		if (bytes > most && n != class) {
 			most = bytes;
@@ -253,13 +253,16 @@ static MH_COLD int fits_still(struct mh_depot *d, unsigned class, uint32_t bytes
 	return 0;
 }
 
-/* In disorder, no more than a quarter of what one may hold. */
+/*
+ * In disorder, no more than a quarter of what one may hold: small ones, for of the
+ * others each has pages of its own.
+ */
 static inline int fits(struct mh_depot *d, unsigned class, void *const *block, uint32_t n,
 		       uint32_t past)
 {
 	uint32_t bytes = get(&d->bytes) + n * lies[class].held;
 
-	if (bytes > mh_settings.depot_bytes / 4 && !in_order(block, n))
+	if (bytes > mh_settings.depot_bytes / 4 && class < MH_BINS_1K && !in_order(block, n))
 		return 0;
 	if (mh_likely(bytes <= d->room && !get(&d->overrun)))
 		return 1;
@@ -323,7 +326,7 @@ void mh_depots_flush(void)
 	for_each_depot(d, i) {
 		if (!enter(d))
 			continue;
-		for (n = 0; n < MH_DEPOT_BINS; n++)
+		for (n = 0; n < MH_BINS; n++)
 			drop(d, n, get(&d->shelf[n].count));
 		leave(d);
 	}
@@ -392,7 +395,7 @@ uint64_t mh_depots_own_bytes(void)
 
 	for_each_depot(d, i) {
 		bytes += d == &none ? 0 : whole_pages(sizeof(*d));
-		for (n = 0; n < MH_DEPOT_BINS; n++)
+		for (n = 0; n < MH_BINS; n++)
 			bytes += whole_pages(get(&d->shelf[n].most) * sizeof(void *));
 	}
 	return bytes;

@@ -41,10 +41,12 @@
 #define MH_DEPOTS 64
 
 /*
- * Blocks of up to 1 KiB: with larger ones the way to the backend is no longer
- * what takes time.
+ * Blocks of more than 1 KiB the backend itself keeps ready, some of each class for
+ * each thread, and that is no longer than the way to here.  So they come when that is
+ * not enough: when so many in a row found their bin full, and then until there are none.
  */
-#define MH_DEPOT_BINS MH_BINS_1K
+#define MH_STREAK 16
+#define MH_OFFER_LARGE 32
 
 /* Where it took nothing, it is offered some again when a bin was full so many times. */
 #define MH_OFFER_EACH 512
@@ -64,7 +66,7 @@ struct mh_depot {
 	_Atomic uint32_t bytes;
 	_Atomic uint32_t wanted;  /* its thread has asked for some, ever */
 	_Atomic uint32_t overrun; /* bytes that went past since */
-	struct mh_shelf shelf[MH_DEPOT_BINS];
+	struct mh_shelf shelf[MH_BINS];
 };
 
 /* Once, at the start. */
@@ -94,7 +96,7 @@ static inline struct mh_depot *mh_depot_of(uint32_t shard)
 struct mh_depot *mh_depot_full(uint32_t i);
 
 /*
- * n blocks of a class of at most 1 KiB: it takes all of them, or none and returns 0.
+ * n blocks of a class: it takes all of them, or none and returns 0.
  * `past` is how many of them have come by since the last time, with these.
  */
 int mh_depot_give(struct mh_depot *d, unsigned class, void *const *block, uint32_t n,
