@@ -25,7 +25,8 @@ struct mh_bin {
 	uint32_t top;
 	uint32_t limit;  /* `top` of a full bin */
 	uint64_t weight; /* bytes that each block holds, << 32: of the tally */
-	uint16_t number;
+	uint8_t number;
+	uint8_t refused;   /* the depot did not take what it was offered last */
 	uint16_t refill;   /* so many blocks it gets at once */
 	uint16_t ask_in;   /* so many times empty, the depot is asked again */
 	uint16_t offer_in; /* so many times full, it is offered half */

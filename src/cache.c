@@ -6,7 +6,8 @@
 /* Where there was nothing to get from the depot. */
 #define ASK_EACH 64
 
-/* So often another's depot that had some is asked again: it is full again soon. */
+/* Another's depot that had some is asked in vain so often, before another one: it is full
+   again soon. */
 #define PATIENCE 64
 
 static struct mh_bin *bin_of(struct mh_cache *cache, unsigned n)
@@ -35,6 +36,8 @@ void mh_cache_init(struct mh_cache *cache, uint32_t shard, uint32_t room)
 	unsigned n;
 
 	cache->shard = cache->other = shard;
+	cache->patience = 0;
+	mh_depot_begin(shard);
 
 	for (n = 0; n < MH_BINS; n++) {
 		struct mh_bin *bin = bin_of(cache, n);
@@ -42,7 +45,8 @@ void mh_cache_init(struct mh_cache *cache, uint32_t shard, uint32_t room)
 		bin->top = offsetof(struct mh_bin, slot);
 		bin->limit = bin->top + slots_of(n) * (uint32_t)sizeof(void *);
 		bin->weight = (uint64_t)mh_class_bytes(n) << 32;
-		bin->number = (uint16_t)n;
+		bin->number = (uint8_t)n;
+		bin->refused = 0;
 		bin->refill = refill(slots_of(n), mh_class_bytes(n), room);
 		bin->ask_in = 1;
 		bin->offer_in = n < MH_SMALL_BINS ? 1 : MH_STREAK;
@@ -125,9 +129,10 @@ uint64_t mh_cache_spill(struct mh_cache *cache, struct mh_bin *bin)
 	bin->offer_in = each;
 	if (!has_blocks(bin))
 		return 0;
-	/* Also if they are not taken: the next time it will be others that are offered. */
-	if (pass_on(cache, bin, older, each))
+	bin->refused = !pass_on(cache, bin, older, bin->refused ? each : older);
+	if (!bin->refused)
 		bin->offer_in = bin->ask_in = 1;
+	/* Refused or not: the next time it will be others that are offered. */
 	return forget(bin, older);
 }
 

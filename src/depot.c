@@ -221,34 +221,45 @@ static int in_order(void *const *block, uint32_t n)
 /* More than the room that it has: is there some to be had? */
 static int more_room(struct mh_depot *d, uint32_t bytes)
 {
-	while (bytes <= mh_settings.depot_bytes && take_part()) {
+	while (d->room < bytes && d->room + part <= mh_settings.depot_bytes &&
+	       take_part())
 		d->room += part;
-		if (d->room >= bytes)
-			return 1;
-	}
-	return 0;
+	return d->room >= bytes;
 }
 
 /*
- * It has no room for them, or had none lately.  Once twice as much as it holds has gone
- * past, what it holds goes, too, by large parts: it is a large heap that is taken down.
+ * Did twice as much go past as it may hold?  That is a large heap that is taken down by a
+ * thread that builds such, too: one that but frees leaves here what others want.
+ */
+static int is_overrun(struct mh_depot *d)
+{
+	uint32_t wanted = get(&d->wanted);
+
+	if (!wanted)
+		atomic_store_explicit(&d->overrun, 0, RELAXED);
+	else
+		atomic_store_explicit(&d->wanted, wanted - 1, RELAXED);
+	return get(&d->overrun) / 2 > d->room;
+}
+
+/*
+ * It has no room for them, or had none lately.  When it is overrun, what it has of
+ * this class goes, too, by large parts.
  */
 static MH_COLD int fits_still(struct mh_depot *d, unsigned class, uint32_t bytes,
-				  uint32_t past)
+			      uint32_t past)
 {
 	uint32_t count = get(&d->shelf[class].count);
 
-	if (get(&d->overrun) / 2 > get(&d->bytes)) {
+	if (is_overrun(d)) {
 		drop(d, class, count < SWEPT_MAX ? count : SWEPT_MAX);
 		return 0;
 	}
-	if (bytes <= d->room || more_room(d, bytes))
+	if (more_room(d, bytes))
 		return 1;
 	atomic_store_explicit(&d->full, 1, RELAXED);
-	/* A thread that but frees may leave there what others want. */
-	if (get(&d->wanted))
-		atomic_store_explicit(&d->overrun,
-				      get(&d->overrun) + past * lies[class].held, RELAXED);
+	past *= lies[class].held;
+	atomic_store_explicit(&d->overrun, get(&d->overrun) + past, RELAXED);
 	make_room(d, class);
 	return 0;
 }
@@ -262,7 +273,8 @@ static inline int fits(struct mh_depot *d, unsigned class, void *const *block, u
 {
 	uint32_t bytes = get(&d->bytes) + n * lies[class].held;
 
-	if (bytes > mh_settings.depot_bytes / 4 && class < MH_BINS_1K && !in_order(block, n))
+	if (bytes > mh_settings.depot_bytes / 4 && class < MH_SMALL_BINS &&
+	    !in_order(block, n))
 		return 0;
 	if (mh_likely(bytes <= d->room && !get(&d->overrun)))
 		return 1;
@@ -306,6 +318,7 @@ uint32_t mh_depot_take(struct mh_depot *d, unsigned class, void **block, uint32_
 	if (n > had)
 		n = had;
 	memcpy(block, slots(d, class) + had - n, n * sizeof(*block));
+	atomic_store_explicit(&d->overrun, 0, RELAXED);
 	set_less(d, class, had - n);
 	moved(d);
 	leave(d);
@@ -315,6 +328,20 @@ uint32_t mh_depot_take(struct mh_depot *d, unsigned class, void **block, uint32_
 #define for_each_depot(d, i)                   \
 	for ((i) = 0; (i) < MH_DEPOTS; (i)++) \
 		if (((d) = atomic_load(&mh_depots[i])))
+
+static void forget(struct mh_depot *d)
+{
+	atomic_store_explicit(&d->wanted, 0, RELAXED);
+	atomic_store_explicit(&d->overrun, 0, RELAXED);
+}
+
+void mh_depot_begin(uint32_t shard)
+{
+	struct mh_depot *d = mh_depot_there(shard);
+
+	if (d)
+		forget(d);
+}
 
 /* One that is busy now is in use. */
 void mh_depots_flush(void)
@@ -328,6 +355,7 @@ void mh_depots_flush(void)
 			continue;
 		for (n = 0; n < MH_BINS; n++)
 			drop(d, n, get(&d->shelf[n].count));
+		forget(d);
 		leave(d);
 	}
 }

@@ -15,9 +15,10 @@
  * 1.1 to 1.2.)
  *
  * Nor may what a large heap left here when it was taken down: it is but a part of what
- * the next one gets, and in another order.  Once twice as much went past, all of it goes
- * to the backend.  (Trees of 25 MB, by jemalloc's time: 1.59 without that, 1.46 with it;
- * of 6 MB 1.24, but 1.48 where they have to go sooner.)
+ * the next one gets, and in another order.  Once twice as much went past, it goes to
+ * the backend, class by class, and nothing comes until some is asked for.  (Trees of
+ * 25 MB, by jemalloc's time: 1.59 without that, 1.46 with it; of 6 MB 1.24, but 1.48
+ * where they have to go sooner.)
  *
  * There is one for each thread, up to 64, so that each finds what it dropped itself;
  * what all of them hold is bounded by the number of processors.  Nobody waits for one:
@@ -64,8 +65,8 @@ struct mh_depot {
 	uint32_t room;  /* bytes that it may hold now: of what all may */
 	_Atomic uint32_t full; /* some were refused for want of it */
 	_Atomic uint32_t bytes;
-	_Atomic uint32_t wanted;  /* its thread has asked for some, ever */
-	_Atomic uint32_t overrun; /* bytes that went past since */
+	_Atomic uint32_t wanted;  /* how often its thread asked, less what was refused */
+	_Atomic uint32_t overrun; /* bytes that went past since somebody asked */
 	struct mh_shelf shelf[MH_BINS];
 };
 
@@ -97,7 +98,7 @@ struct mh_depot *mh_depot_full(uint32_t i);
 
 /*
  * n blocks of a class: it takes all of them, or none and returns 0.
- * `past` is how many of them have come by since the last time, with these.
+ * `past` of them have come by since it was offered some, with these.
  */
 int mh_depot_give(struct mh_depot *d, unsigned class, void *const *block, uint32_t n,
 		  uint32_t past);
@@ -105,6 +106,7 @@ int mh_depot_give(struct mh_depot *d, unsigned class, void *const *block, uint32
 /* Up to n; returns how many. */
 uint32_t mh_depot_take(struct mh_depot *d, unsigned class, void **block, uint32_t n);
 
+void mh_depot_begin(uint32_t shard); /* another thread has it now */
 void mh_depots_flush(void); /* all that nobody has busy, to the backend */
 void mh_depots_prepare(void); /* before fork(): from then on they are busy */
 void mh_depots_parent(void);
@@ -121,7 +123,10 @@ static inline int mh_depot_has(const struct mh_depot *d, unsigned class)
 /* Its thread wants some, whether it has any or not. */
 static inline void mh_depot_want(struct mh_depot *d)
 {
-	atomic_store_explicit(&d->wanted, 1, memory_order_relaxed);
+	uint32_t wanted = atomic_load_explicit(&d->wanted, memory_order_relaxed);
+
+	if (wanted < UINT16_MAX)
+		atomic_store_explicit(&d->wanted, wanted + 1, memory_order_relaxed);
 	atomic_store_explicit(&d->overrun, 0, memory_order_relaxed);
 }
 

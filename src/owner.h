@@ -18,8 +18,9 @@ static inline memhook_owner mh_owner_handle(uint32_t row)
 {
 	const struct mh_owner *o = &mh_owners(mh_area)[row];
 
-	return (memhook_owner)atomic_load_explicit(&o->generation, memory_order_relaxed) << 32 |
-	       row;
+	uint32_t generation = atomic_load_explicit(&o->generation, memory_order_relaxed);
+
+	return (memhook_owner)generation << 32 | row;
 }
 
 /*

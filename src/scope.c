@@ -36,7 +36,8 @@ void memhook_set_resolver(memhook_owner (*resolve)(void *), void *arg)
  */
 static inline void store(struct mh_hot *h, uint64_t row, struct mh_row *current)
 {
-	atomic_store_explicit(&h->owned, mh_w0_owned(row), MH_RELAXED);
+	/* release: who sees that an owner was left sees all that was counted for it */
+	atomic_store_explicit(&h->owned, mh_w0_owned(row), memory_order_release);
 	atomic_store_explicit(mh_current_of(h), current, MH_RELAXED);
 	atomic_thread_fence(memory_order_seq_cst);
 }
@@ -65,7 +66,8 @@ static MH_COLD int refuse(struct mh_hot *h)
 	return 0;
 }
 
-static inline __attribute__((always_inline)) int apply_owner(struct mh_hot *h, memhook_owner scope)
+static inline __attribute__((always_inline)) int apply_owner(struct mh_hot *h,
+							     memhook_owner scope)
 {
 	uint64_t row = mh_owner_row(scope), was = mh_pinned(h);
 
@@ -73,14 +75,16 @@ static inline __attribute__((always_inline)) int apply_owner(struct mh_hot *h, m
 		return refuse(h);
 	store(h, row, &h->rows[row]);
 	/* Retired since it was entered: pinned, and charged till the end. */
-	if (mh_unlikely(!mh_owner_current(scope)) && (was != row || !mh_owner_known(scope)))
+	if (mh_unlikely(!mh_owner_current(scope)) &&
+	    (was != row || !mh_owner_known(scope)))
 		return refuse(h);
 	if (mh_unlikely(mh_watched(row)))
 		atomic_store_explicit(mh_current_of(h), NULL, MH_RELAXED);
 	return 1;
 }
 
-static inline __attribute__((always_inline)) int apply(struct mh_hot *h, memhook_owner scope)
+static inline __attribute__((always_inline)) int apply(struct mh_hot *h,
+						       memhook_owner scope)
 {
 	if (scope != MEMHOOK_AUTO)
 		return apply_owner(h, scope);

@@ -89,6 +89,7 @@ START_TEST(retired_owners)
 {
 	memhook_owner o = fresh_owner("gone"), previous = memhook_enter(o), again;
 	void *p = malloc(100), *q;
+	struct memhook_stats before = { .size = sizeof(before) }, after = before;
 
 	memhook_leave(previous);
 	ck_assert_int_eq(memhook_owner_retire(o), 0);
@@ -99,9 +100,12 @@ START_TEST(retired_owners)
 	again = memhook_owner_create("gone");
 	ck_assert_uint_ne(again, o); /* its name lives on, it does not */
 	previous = memhook_enter(o); /* stale: nobody */
+	memhook_stats(MEMHOOK_NOBODY, &before);
 	q = malloc(50);
+	memhook_stats(MEMHOOK_NOBODY, &after);
 	ck_assert_uint_eq(memhook_current(), MEMHOOK_NOBODY);
 	memhook_leave(previous);
+	ck_assert_uint_eq(after.alloc_bytes - before.alloc_bytes, 50);
 	ck_holds(o, 100, 1);
 	ck_holds(again, 0, 0);
 	free(p);

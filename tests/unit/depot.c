@@ -15,35 +15,9 @@
 #include "../common.h"
 #include "again.h"
 #include "cache.h"
+#include "many.h"
 #include "process.h"
 #include "thread.h"
-
-#define MANY 30000 /* more than there is room for */
-#define MORE 70000 /* more than thrice as much, and time to notice */
-
-static void *block[MORE];
-
-static void make(size_t size, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		block[i] = malloc(opaque(size));
-}
-
-static void drop(size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		free(block[i]);
-}
-
-static void make_and_drop(size_t size, size_t n)
-{
-	make(size, n);
-	drop(n);
-}
 
 /* Blocks for such a request that this thread's depot has. */
 static uint32_t ready(size_t size)
@@ -58,18 +32,6 @@ static int by_address(const void *a, const void *b)
 	const char *p = *(char *const *)a, *q = *(char *const *)b;
 
 	return (p > q) - (p < q);
-}
-
-/* Each block is somebody's alone: what was written to it stays. */
-static int blocks_are_distinct(size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		*(size_t *)block[i] = i;
-	for (i = 0; i < n && *(size_t *)block[i] == i; i++)
-		;
-	return i == n;
 }
 
 /* All of them, and nothing else: the backend was not asked for one. */
@@ -147,55 +109,6 @@ START_TEST(disorder_has_a_quarter)
 }
 END_TEST
 
-/* A large heap gets all of it back from the backend, in order; a smaller one does not. */
-START_TEST(an_overrun_one_is_emptied)
-{
-	make_and_drop(100, MANY);
-	ck_assert_uint_gt(mh_depots_bytes(), MH_DEPOT_ROOM / 8 * 7);
-	make_and_drop(100, MORE);
-	ck_assert_uint_lt(mh_depots_bytes(), MH_DEPOT_ROOM / 8);
-	make_and_drop(100, MANY);
-	ck_assert_uint_gt(mh_depots_bytes(), MH_DEPOT_ROOM / 8 * 7);
-}
-END_TEST
-
-/* A dozen of each are the backend's, however often they come and go. */
-START_TEST(few_larger_ones_do_not_come)
-{
-	int turns;
-
-	for (turns = 0; turns < 100; turns++) {
-		make_and_drop(1100, 34);
-		make_and_drop(10000, 16);
-		make_and_drop(40000, 100); /* nor do those, ever */
-	}
-	ck_assert_uint_eq(mh_depots_bytes(), 0);
-}
-END_TEST
-
-static void many_come(size_t size, size_t n)
-{
-	uint64_t held;
-
-	make_and_drop(size, n);
-	held = mh_depots_bytes();
-	ck_assert_uint_gt(held, (n - 64) * size);
-	make(size, n);
-	ck_assert(blocks_are_distinct(n));
-	ck_assert_uint_lt(mh_depots_bytes(), held / 8);
-	drop(n);
-	ck_assert_uint_ge(mh_depots_bytes(), held / 8 * 7);
-	malloc_trim(0);
-}
-
-START_TEST(many_larger_ones_come)
-{
-	many_come(1100, 1000);
-	many_come(5000, 300);
-	many_come(30000, 66);
-}
-END_TEST
-
 #define THREADS 4
 #define CROWD "TEST_OF_A_CROWD"
 #define FEW 10000 /* for 1 MiB */
@@ -237,18 +150,33 @@ static void fill(size_t size)
 	make_and_drop(size, n < MORE ? n : MORE);
 }
 
+/* None lies in the places of two classes. */
+static int small_blocks_are_distinct(void)
+{
+	size_t i;
+
+	for (i = 0; i < MANY; i++)
+		block[i] = malloc(opaque(i % 3 ? 8 : 40));
+	return blocks_are_distinct(MANY);
+}
+
 static int say_what_is_held(void)
 {
+	uint64_t held;
 	size_t size;
 
 	if (getenv(CROWD)) {
 		crowd();
 		return answer_with((unsigned long)mh_depots_bytes());
 	}
+	fill(40);
 	for (size = 1; size < 1000; size += 1 + size / 4)
 		fill(size);
 	fill(1000);
-	return answer_with((unsigned long)mh_depots_bytes());
+	held = mh_depots_bytes();
+	if (!small_blocks_are_distinct())
+		abort();
+	return answer_with((unsigned long)held);
 }
 
 START_TEST(budgets)
@@ -258,7 +186,7 @@ START_TEST(budgets)
 		uint64_t most;
 	} want[] = {
 		{ NULL, 2 << 20 }, { "0", 0 }, { "65536", 65536 }, { "1024K", 1 << 20 },
-		{ "16384K", 16 << 20 },
+		{ "16384K", 16 << 20 }, { "70000", 70000 }, { "100000", 100000 },
 	};
 	size_t i;
 
@@ -503,9 +431,6 @@ int main(int argc, char **argv)
 	tcase_add_test(c, the_same_blocks_come_back);
 	tcase_add_test(c, every_way_leads_there);
 	tcase_add_test(c, disorder_has_a_quarter);
-	tcase_add_test(c, an_overrun_one_is_emptied);
-	tcase_add_test(c, few_larger_ones_do_not_come);
-	tcase_add_test(c, many_larger_ones_come);
 	tcase_add_test(c, budgets);
 	tcase_add_test(c, all_have_one_bound);
 	tcase_add_test(c, bad_budgets_are_named_and_passed_over);
