@@ -23,7 +23,7 @@
 #define MOVES_A_SWEEP 128
 #define SWEPT_MAX 1024
 
-#define LOOKED_AT 33
+#define LOOKED_AT 33 /* blocks that tell whether all are in order: of 9, many were wrong */
 
 #define PART_MAX 65536
 
