@@ -77,6 +77,19 @@ START_TEST(what_is_needed_stays)
 }
 END_TEST
 
+/* Of each class there is. */
+START_TEST(larger_ones_are_swept)
+{
+	int turns = 0;
+
+	make_and_drop(5000, 300);
+	ck_assert_uint_gt(mh_depots_bytes(), 1 << 20);
+	while (mh_depots_bytes() > 1 << 20 && ++turns < 20000)
+		make_and_drop(500, 250);
+	ck_assert_int_lt(turns, 20000);
+}
+END_TEST
+
 static void *drop_more(void *arg)
 {
 	free(malloc(opaque(500))); /* once it has asked, too */
@@ -121,6 +134,7 @@ int main(void)
 	tcase_add_test(c, few_larger_ones_do_not_come);
 	tcase_add_test(c, many_larger_ones_come);
 	tcase_add_test(c, what_is_needed_stays);
+	tcase_add_test(c, larger_ones_are_swept);
 	tcase_add_test(c, a_thread_that_but_frees_keeps_it);
 	tcase_add_test(c, trim_lets_it_begin_anew);
 	return run_case(c);

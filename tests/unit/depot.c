@@ -48,6 +48,7 @@ START_TEST(the_same_blocks_come_back)
 	held = mh_depots_bytes();
 	ck_assert_uint_ge(held, 5000 * 128 - MH_CACHE_ROOM);
 	ck_assert_uint_le(held, 5000 * 128);
+	ck_assert_uint_ge(mh_depots_own_bytes(), held / 128 * sizeof(void *));
 	make(100, 5000);
 	for (i = 0; i < 5000; i++)
 		ck_assert_ptr_nonnull(bsearch(&block[i], before, 5000, sizeof(*before),
