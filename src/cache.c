@@ -6,8 +6,7 @@
 /* Where there was nothing to get from the depot. */
 #define ASK_EACH 64
 
-/* Another's depot that had some is asked in vain so often, before another one: it is full
-   again soon. */
+/* So often another's depot that had some is asked in vain: it is full again soon. */
 #define PATIENCE 64
 
 static struct mh_bin *bin_of(struct mh_cache *cache, unsigned n)

@@ -17,7 +17,6 @@ static inline uint32_t mh_owner_row(memhook_owner owner)
 static inline memhook_owner mh_owner_handle(uint32_t row)
 {
 	const struct mh_owner *o = &mh_owners(mh_area)[row];
-
 	uint32_t generation = atomic_load_explicit(&o->generation, memory_order_relaxed);
 
 	return (memhook_owner)generation << 32 | row;

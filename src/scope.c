@@ -118,7 +118,7 @@ static uint64_t resolve(struct mh_hot *h, memhook_owner (*ask)(void *))
 	row = mh_owner_row(owner);
 	if (owner == *last && mh_pinned(h) == row && mh_owner_current(owner))
 		return row;
-	atomic_store(&h->owned, mh_w0_owned(row)); /* before the check: mh_apply_scope() */
+	atomic_store(&h->owned, mh_w0_owned(row)); /* before the check: store() */
 	*last = owner;
 	if (mh_owner_current(owner))
 		return row;
@@ -151,29 +151,28 @@ uint64_t mh_owner_now(struct mh_hot *h, struct mh_from from, uintptr_t fp, uint6
 	return owner != MH_ASK_ON ? owner : mh_pinned(h);
 }
 
-/* A thread without a line: it may be new. */
-static MH_NOINLINE memhook_owner enter_first(memhook_owner owner)
+static inline __attribute__((always_inline)) memhook_owner enter_on(struct mh_hot *h,
+								    memhook_owner owner)
 {
-	struct mh_hot *h = mh_attach();
 	memhook_owner previous = mh_scope;
 
 	mh_scope = owner;
-	if (h && !mh_apply_scope(h))
+	if (h && mh_unlikely(!apply(h, owner)))
 		mh_scope = MEMHOOK_NOBODY;
 	return previous;
+}
+
+/* A thread without a line: it may be new. */
+static MH_NOINLINE memhook_owner enter_first(memhook_owner owner)
+{
+	return enter_on(mh_attach(), owner);
 }
 
 static inline __attribute__((always_inline)) memhook_owner enter(memhook_owner owner)
 {
 	struct mh_hot *h = mh_hot;
-	memhook_owner previous = mh_scope;
 
-	if (mh_unlikely(!h->rows))
-		return enter_first(owner);
-	mh_scope = owner;
-	if (mh_unlikely(!apply(h, owner)))
-		mh_scope = MEMHOOK_NOBODY;
-	return previous;
+	return mh_likely(h->rows) ? enter_on(h, owner) : enter_first(owner);
 }
 
 memhook_owner memhook_enter(memhook_owner owner)
